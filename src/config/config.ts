@@ -1,0 +1,108 @@
+// The configuration as the rest of the program uses it: every address resolved, every default filled in. No I/O.
+import type { HostPattern, PathGlob } from './pattern.ts';
+
+/** A session cookie's name: exact, or with `prefix` any name that begins so. */
+export interface CookieName {
+  readonly name: string;
+  readonly prefix: boolean;
+}
+
+/** What is needed to ask Kratos. Present where a rule may look at a session. */
+export interface SessionSettings {
+  /** Kratos's public API, without a trailing slash. */
+  readonly kratosUrl: string;
+  readonly cookies: readonly CookieName[];
+}
+
+/** What is needed to judge access tokens. Present where a rule may look at a token. */
+export interface TokenSettings {
+  /** The `iss` claim, byte for byte. */
+  readonly issuer: string;
+  readonly jwksUrl: string;
+  readonly clockSkewMs: number;
+}
+
+/** One way to satisfy a rule. */
+export type Requirement =
+  | { readonly kind: 'session' }
+  /** `audiences`: the token's `aud` must hold one of them; empty means any. */
+  | { readonly kind: 'token'; readonly audiences: readonly string[] };
+
+/** `identify` and `require` try their alternatives in order. */
+export type Access =
+  | { readonly kind: 'anyone' }
+  | { readonly kind: 'identify'; readonly anyOf: readonly Requirement[] }
+  | { readonly kind: 'require'; readonly anyOf: readonly Requirement[] };
+
+export interface Rule {
+  readonly name: string;
+  readonly host: HostPattern | undefined;
+  readonly path: PathGlob;
+  /** Undefined: every method. */
+  readonly methods: readonly string[] | undefined;
+  /** A key of {@link EdgeSettings.upstreams}. */
+  readonly upstream: string;
+  readonly access: Access;
+  readonly unauthenticated: 'deny' | 'redirect';
+}
+
+/** A path into what a credential stands for: `session.identity.id` is `kind: 'session', path: ['identity', 'id']`. */
+export interface HeaderSource {
+  readonly kind: 'session' | 'token';
+  readonly path: readonly string[];
+}
+
+export interface IdentityHeader {
+  /** As configured; sent in lower case. */
+  readonly name: string;
+  readonly sources: readonly HeaderSource[];
+}
+
+/** A host and a port. An IPv6 host is without brackets. */
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface EdgeSettings {
+  readonly listen: Address;
+  readonly tls: { readonly cert: string; readonly key: string } | undefined;
+  /** Scheme, host and port, without a trailing slash. */
+  readonly publicUrl: string;
+  readonly trustedHops: number;
+  /** Origins by name. */
+  readonly upstreams: ReadonlyMap<string, URL>;
+  /** The authorizer as Envoy reaches it. */
+  readonly authorizer: URL;
+  readonly admin: Address;
+}
+
+export interface Config {
+  readonly sessions: SessionSettings | undefined;
+  readonly tokens: TokenSettings | undefined;
+  /** Where a navigation without a session is sent. Undefined where no rule redirects. */
+  readonly loginUrl: string | undefined;
+  /** Bound of one call to Ory. */
+  readonly oryTimeoutMs: number;
+  readonly identityHeaders: readonly IdentityHeader[];
+  readonly rules: readonly Rule[];
+  readonly cache: {
+    readonly ttlMs: number;
+    readonly negativeTtlMs: number;
+    readonly staleIfErrorMs: number;
+    readonly maxEntries: number;
+    readonly edgeTtlMs: number;
+  };
+  readonly edge: EdgeSettings;
+  readonly serve: {
+    readonly http: Address;
+    readonly grpc: Address;
+    readonly admin: Address;
+    readonly adminToken: string | undefined;
+  };
+}
+
+/** `host:port`, with brackets around an IPv6 host. */
+export function formatAddress(address: Address): string {
+  return address.host.includes(':') ? `[${address.host}]:${address.port}` : `${address.host}:${address.port}`;
+}

@@ -1,0 +1,192 @@
+// From the file as written to the configuration as used: addresses that follow from others, the implied rule, and the
+// faults that only show between keys. No I/O.
+import type {
+  Address,
+  Config,
+  CookieName,
+  EdgeSettings,
+  HeaderSource,
+  IdentityHeader,
+  SessionSettings,
+  TokenSettings,
+} from './config.ts';
+import { durationMs } from './duration.ts';
+import type { Fault } from './fault.ts';
+import { resolveRules } from './rules.ts';
+import type { ConfigFile } from './schema.ts';
+import { unsupportedKeys } from './unsupported.ts';
+
+/** Headers that Envoy, HTTP or the authorizer's own wire need: no identity may be written into them. */
+const RESERVED_HEADERS =
+  /^(?:host|cookie|authorization|connection|content-.*|transfer-encoding|te|trailer|upgrade|keep-alive|proxy-.*|date|via|accept.*|x-session-token|x-request-id|x-envoy-.*|x-forwarded-.*|ory-.*)$/;
+
+/** Reports every fault; the configuration returned is meant to be used only when there is none. */
+export function resolve(file: ConfigFile, report: (fault: Fault) => void): Config {
+  for (const fault of unsupportedKeys(file)) report(fault);
+  const edge = resolveEdge(file, report);
+  const rules = resolveRules(file, edge.upstreams, report);
+  const kinds = new Set(
+    rules.flatMap((rule) => (rule.access.kind === 'anyone' ? [] : rule.access.anyOf.map((one) => one.kind))),
+  );
+  const redirects = rules.some((rule) => rule.unauthenticated === 'redirect');
+  return {
+    sessions: kinds.has('session') ? resolveSessions(file, report) : undefined,
+    tokens: kinds.has('token') ? resolveTokens(file, report) : undefined,
+    loginUrl: redirects ? resolveLoginUrl(file, report) : undefined,
+    oryTimeoutMs: ms(file.ory.timeout),
+    identityHeaders: resolveIdentityHeaders(file, report),
+    rules,
+    cache: {
+      ttlMs: ms(file.cache.ttl),
+      negativeTtlMs: ms(file.cache.negative_ttl),
+      staleIfErrorMs: ms(file.cache.stale_if_error),
+      maxEntries: file.cache.max_entries,
+      edgeTtlMs: ms(file.cache.edge_ttl),
+    },
+    edge,
+    serve: {
+      http: address(file.serve.http),
+      grpc: address(file.serve.grpc),
+      admin: address(file.serve.admin),
+      adminToken: file.serve.admin_token,
+    },
+  };
+}
+
+/** Of a duration that the schema has accepted. */
+function ms(duration: string): number {
+  return durationMs(duration) ?? 0;
+}
+
+function address(text: string): Address {
+  const colon = text.lastIndexOf(':');
+  return { host: text.slice(0, colon).replace(/^\[|\]$/g, ''), port: Number(text.slice(colon + 1)) };
+}
+
+function withoutSlash(url: string): string {
+  return url.replace(/\/+$/, '');
+}
+
+function resolveSessions(file: ConfigFile, report: (fault: Fault) => void): SessionSettings {
+  const url = file.ory.kratos?.public_url ?? file.ory.url;
+  if (url === undefined) {
+    report({
+      path: ['ory'],
+      problem: 'a rule takes sessions, and it is not said where Ory Kratos is',
+      fix: 'Give ory.url (Ory Network) or ory.kratos.public_url (self-hosted)',
+    });
+  }
+  return { kratosUrl: withoutSlash(url ?? ''), cookies: file.ory.session_cookies.map(cookieName) };
+}
+
+function cookieName(text: string): CookieName {
+  return text.endsWith('*') ? { name: text.slice(0, -1), prefix: true } : { name: text, prefix: false };
+}
+
+function resolveTokens(file: ConfigFile, report: (fault: Fault) => void): TokenSettings {
+  const { hydra, url } = file.ory;
+  const issuer = hydra?.issuer ?? url;
+  const base = hydra?.public_url ?? url;
+  const jwksUrl = hydra?.jwks_url ?? (base === undefined ? undefined : `${withoutSlash(base)}/.well-known/jwks.json`);
+  if (issuer === undefined) {
+    report({
+      path: ['ory'],
+      problem: 'a rule takes tokens, and their issuer is not known',
+      fix: 'Give ory.hydra.issuer, exactly as Hydra’s discovery document has it, or ory.url',
+    });
+  }
+  if (jwksUrl === undefined) {
+    report({
+      path: ['ory'],
+      problem: 'a rule takes tokens, and it is not said where Hydra’s keys are',
+      fix: 'Give ory.hydra.public_url, ory.hydra.jwks_url or ory.url',
+    });
+  }
+  return { issuer: issuer ?? '', jwksUrl: jwksUrl ?? '', clockSkewMs: ms(file.tokens?.clock_skew ?? '60s') };
+}
+
+function resolveLoginUrl(file: ConfigFile, report: (fault: Fault) => void): string {
+  if (file.ory.login_url !== undefined) return file.ory.login_url;
+  const base = file.ory.kratos?.public_url ?? file.ory.url;
+  if (base === undefined) {
+    report({
+      path: ['ory'],
+      problem: 'a rule redirects to the login, and it is not said where that is',
+      fix: 'Give ory.login_url, ory.kratos.public_url or ory.url',
+    });
+  }
+  return `${withoutSlash(base ?? '')}/self-service/login/browser`;
+}
+
+function resolveIdentityHeaders(file: ConfigFile, report: (fault: Fault) => void): IdentityHeader[] {
+  const seen = new Map<string, string>();
+  const headers: IdentityHeader[] = [];
+  for (const [name, sources] of Object.entries(file.identity_headers)) {
+    const path = ['identity_headers', name];
+    const spelling = name.toLowerCase().replaceAll('_', '-');
+    const other = seen.get(spelling);
+    if (other !== undefined) {
+      report({
+        path,
+        atKey: true,
+        problem: `"${name}" and "${other}" are one header to many applications`,
+        fix: 'Keep one of them',
+      });
+    }
+    seen.set(spelling, name);
+    if (RESERVED_HEADERS.test(spelling)) {
+      report({
+        path,
+        atKey: true,
+        problem: `"${name}" has a meaning of its own`,
+        fix: 'Choose a name such as X-User-Id',
+      });
+    }
+    headers.push({ name, sources: sources.map(headerSource) });
+  }
+  return headers;
+}
+
+function headerSource(text: string): HeaderSource {
+  const [kind, ...path] = text.split('.');
+  return { kind: kind === 'token' ? 'token' : 'session', path };
+}
+
+function resolveEdge(file: ConfigFile, report: (fault: Fault) => void): EdgeSettings {
+  const { edge } = file;
+  const listen = address(edge.listen);
+  const publicUrl = edge.public_url ?? `${edge.tls ? 'https' : 'http'}://${edge.listen}`;
+  if (URL.canParse(publicUrl) && new URL(publicUrl).pathname !== '/') {
+    report({ path: ['edge', 'public_url'], problem: 'a path is in it', fix: 'Write scheme, host and port alone' });
+  }
+  return {
+    listen,
+    tls: edge.tls,
+    publicUrl: withoutSlash(publicUrl),
+    trustedHops: edge.trusted_hops,
+    upstreams: resolveUpstreams(file, report),
+    authorizer: new URL(edge.authorizer ?? `http://${file.serve.http}`),
+    admin: address(edge.admin),
+  };
+}
+
+function resolveUpstreams(file: ConfigFile, report: (fault: Fault) => void): Map<string, URL> {
+  const { upstream, upstreams } = file.edge;
+  if (upstream !== undefined && upstreams !== undefined) {
+    report({
+      path: ['edge', 'upstream'],
+      atKey: true,
+      problem: 'upstream and upstreams are both given',
+      fix: 'Keep one of them',
+    });
+  }
+  const named = Object.entries(upstreams ?? (upstream === undefined ? {} : { app: upstream }));
+  if (named.length === 0) {
+    report({
+      path: ['edge'],
+      problem: 'the application behind the edge is missing',
+      fix: 'Give edge.upstream, such as http://127.0.0.1:3000',
+    });
+  }
+  return new Map(named.map(([name, url]) => [name, new URL(url)]));
+}

@@ -1,0 +1,181 @@
+// From the rules as written to the rules as used, and the faults between them: names, upstreams, requirements, rules
+// that can never match. No I/O.
+import type { Access, Requirement, Rule } from './config.ts';
+import type { Fault } from './fault.ts';
+import { hostCovers, type Parsed, parseHostPattern, parsePathGlob, pathCovers } from './pattern.ts';
+import type { ConfigFile, RequirementEntry, RuleEntry } from './schema.ts';
+
+type Path = readonly (string | number)[];
+type Report = (fault: Fault) => void;
+
+/** The name of the rule that stands for all where none is written. */
+export const DEFAULT_RULE = 'default';
+
+/** `upstreams` in the order written; the first is the default. */
+export function resolveRules(file: ConfigFile, upstreams: ReadonlyMap<string, URL>, report: Report): Rule[] {
+  const entries = file.rules;
+  if (!entries) return [impliedRule(file, upstreams)];
+  const rules: Rule[] = [];
+  for (const [i, entry] of entries.entries()) {
+    const rule = resolveRule(entry, file, upstreams, ['rules', i], report);
+    reportNameTaken(rule, rules, ['rules', i], report);
+    reportNeverMatches(rule, rules, ['rules', i], report);
+    rules.push(rule);
+  }
+  return rules;
+}
+
+function impliedRule(file: ConfigFile, upstreams: ReadonlyMap<string, URL>): Rule {
+  const anyOf: Requirement[] = [{ kind: 'session' }];
+  if (file.tokens?.audiences) anyOf.push({ kind: 'token', audiences: file.tokens.audiences });
+  return {
+    name: DEFAULT_RULE,
+    host: undefined,
+    path: { source: '/**', segments: [], rest: true },
+    methods: undefined,
+    upstream: firstKey(upstreams),
+    access: { kind: 'require', anyOf },
+    unauthenticated: 'deny',
+  };
+}
+
+function firstKey(map: ReadonlyMap<string, unknown>): string {
+  return map.keys().next().value ?? '';
+}
+
+function resolveRule(
+  entry: RuleEntry,
+  file: ConfigFile,
+  upstreams: ReadonlyMap<string, URL>,
+  path: Path,
+  report: Report,
+): Rule {
+  const pathGlob = unwrap(parsePathGlob(entry.match.path), [...path, 'match', 'path'], report);
+  const host =
+    entry.match.host === undefined
+      ? undefined
+      : unwrap(parseHostPattern(entry.match.host), [...path, 'match', 'host'], report);
+  if (entry.upstream !== undefined && !upstreams.has(entry.upstream)) {
+    report({
+      path: [...path, 'upstream'],
+      problem: `no upstream is called "${entry.upstream}"`,
+      fix: `Choose from ${[...upstreams.keys()].join(', ')}, or add it to edge.upstreams`,
+    });
+  }
+  return {
+    name: entry.name,
+    host,
+    path: pathGlob ?? { source: entry.match.path, segments: [], rest: false },
+    methods: entry.match.methods,
+    upstream: entry.upstream ?? firstKey(upstreams),
+    access: resolveAccess(entry, file, path, report),
+    unauthenticated: entry.unauthenticated ?? 'deny',
+  };
+}
+
+function unwrap<T>(parsed: Parsed<T>, path: Path, report: Report): T | undefined {
+  if (parsed.ok) return parsed.value;
+  report({ path, problem: parsed.problem, fix: parsed.fix });
+  return undefined;
+}
+
+function resolveAccess(entry: RuleEntry, file: ConfigFile, path: Path, report: Report): Access {
+  if (entry.allow !== undefined && entry.require !== undefined) {
+    report({
+      path: [...path, 'allow'],
+      atKey: true,
+      problem: 'allow and require are both given',
+      fix: 'Keep one of them',
+    });
+  }
+  if (entry.allow === undefined && entry.identify !== undefined) {
+    report({
+      path: [...path, 'identify'],
+      atKey: true,
+      problem: 'identify goes with allow: anyone',
+      fix: 'Add allow: anyone, or take identify out',
+    });
+  }
+  if (entry.allow !== undefined) {
+    if (entry.unauthenticated === 'redirect') {
+      report({
+        path: [...path, 'unauthenticated'],
+        atKey: true,
+        problem: 'this rule lets anyone in, so nobody is redirected',
+        fix: 'Take it out, or use require',
+      });
+    }
+    return entry.identify ? { kind: 'identify', anyOf: identifiable(file) } : { kind: 'anyone' };
+  }
+  if (entry.require === undefined) {
+    report({
+      path,
+      problem: 'the rule does not say who may pass',
+      fix: 'Give require (session or token) or allow: anyone',
+    });
+    return { kind: 'require', anyOf: [] };
+  }
+  const requirements = 'any_of' in entry.require ? entry.require.any_of : [entry.require];
+  return {
+    kind: 'require',
+    anyOf: requirements.flatMap((one) => resolveRequirement(one, file, [...path, 'require'], report)),
+  };
+}
+
+/** What `identify` tries: session, then token where tokens are configured. */
+function identifiable(file: ConfigFile): Requirement[] {
+  const anyOf: Requirement[] = [];
+  if (file.ory.url !== undefined || file.ory.kratos?.public_url !== undefined) anyOf.push({ kind: 'session' });
+  if (file.tokens?.audiences || file.tokens?.any_audience)
+    anyOf.push({ kind: 'token', audiences: file.tokens.audiences ?? [] });
+  return anyOf;
+}
+
+function resolveRequirement(entry: RequirementEntry, file: ConfigFile, path: Path, report: Report): Requirement[] {
+  if (entry.session && entry.token) {
+    report({
+      path,
+      problem: 'a session and a token are both required',
+      fix: 'One request is judged by one credential: write two rules',
+    });
+  }
+  if (entry.session) return [{ kind: 'session' }];
+  if (!entry.token) {
+    report({ path, problem: 'nothing is required', fix: 'Write session: {} or token: {}' });
+    return [];
+  }
+  const audiences = entry.token.audiences ?? file.tokens?.audiences;
+  if (!audiences && !file.tokens?.any_audience) {
+    report({
+      path: [...path, 'token'],
+      problem: 'the token’s audience is not said, so a token made for any other service would pass',
+      fix: 'Give tokens.audiences or audiences here; tokens.any_audience: true if every audience is meant',
+    });
+  }
+  return [{ kind: 'token', audiences: audiences ?? [] }];
+}
+
+function reportNameTaken(rule: Rule, earlier: readonly Rule[], path: Path, report: Report): void {
+  if (earlier.some((other) => other.name === rule.name)) {
+    report({
+      path: [...path, 'name'],
+      problem: `another rule is called "${rule.name}"`,
+      fix: 'Rules need names of their own: they stand in logs and metrics',
+    });
+  }
+}
+
+/** A rule whose requests are all taken by earlier ones is a mistake, and often a hole: it is refused. */
+function reportNeverMatches(rule: Rule, earlier: readonly Rule[], path: Path, report: Report): void {
+  const covering = earlier.filter((other) => pathCovers(other.path, rule.path) && hostCovers(other.host, rule.host));
+  const taken = new Set(covering.flatMap((other) => other.methods ?? []));
+  const shadow =
+    covering.find((other) => !other.methods) ??
+    (rule.methods?.every((method) => taken.has(method)) ? covering[0] : undefined);
+  if (!shadow) return;
+  report({
+    path: [...path, 'match'],
+    problem: `the rule can never match: "${shadow.name}" before it takes every such request`,
+    fix: 'Move it up, or take it out',
+  });
+}

@@ -1,0 +1,190 @@
+// The configuration file, as written: the one source of its types, defaults and JSON Schema. No I/O.
+import { z } from 'zod';
+import { DURATION_PATTERN, durationMs, formatDuration } from './duration.ts';
+
+const HEADER_NAME = /^[A-Za-z][A-Za-z0-9_-]{0,63}$/;
+const COOKIE_NAME = /^[A-Za-z0-9_-]{1,64}\*?$/;
+const SOURCE = /^(?:session|token)(?:\.[A-Za-z0-9_:-]{1,128})+$/;
+const ADDRESS = /^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):\d{1,5}$/;
+
+function duration(minMs: number, maxMs: number) {
+  const range = `${formatDuration(minMs)} to ${formatDuration(maxMs)}`;
+  return z
+    .string(`not a duration; write one such as 500ms, 30s, 15m or 1h`)
+    .regex(DURATION_PATTERN, 'not a duration; write one such as 500ms, 30s, 15m or 1h')
+    .refine((text) => {
+      const ms = durationMs(text);
+      return ms === undefined || (ms >= minMs && ms <= maxMs);
+    }, `out of range; choose from ${range}`)
+    .meta({ description: `A duration: ${range}.`, examples: ['500ms', '30s', '15m'] });
+}
+
+function url(what: string) {
+  return z
+    .string()
+    .refine(
+      isHttpUrl,
+      'not an http or https address without user, query and fragment; write one such as https://acme.projects.oryapis.com',
+    )
+    .meta({ description: what, format: 'uri' });
+}
+
+function isHttpUrl(text: string): boolean {
+  if (!/^https?:\/\/[^/?#@\\\s]+(?:\/[^?#@\\\s]*)?$/.test(text)) return false;
+  return URL.canParse(text);
+}
+
+const upstream = z
+  .string()
+  .refine(
+    (text) => isHttpUrl(text) && new URL(text).pathname === '/',
+    'not an origin; write scheme, host and port alone, such as http://127.0.0.1:3000',
+  );
+
+const address = (what: string) =>
+  z
+    .string()
+    .regex(ADDRESS, 'not an address; write host:port, such as 127.0.0.1:8080')
+    .refine((text) => Number(text.slice(text.lastIndexOf(':') + 1)) <= 65_535, 'not a port; choose from 0 to 65535')
+    .meta({ description: what });
+
+const audiences = z.array(z.string().min(1, 'empty; name an audience')).min(1, 'empty; name at least one audience');
+const secret = (what: string) => z.string().min(1, 'empty; give a value').meta({ description: what });
+const ruleName = z.string().regex(/^[a-z0-9-]{1,63}$/, 'not a rule name; use a-z, 0-9 and "-", at most 63 characters');
+
+const sessionRequirement = z.strictObject({
+  aal: z.enum(['aal1', 'aal2']).optional().meta({ description: 'The least authenticator assurance level.' }),
+  max_age: duration(1_000, 8_760 * 3_600_000).optional(),
+});
+
+const tokenRequirement = z.strictObject({
+  audiences: audiences.optional().meta({ description: 'Replaces tokens.audiences for this rule.' }),
+  scopes: z.array(z.string().min(1)).optional().meta({ description: 'All of them are needed.' }),
+  claims: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).optional(),
+});
+
+const requirement = z.strictObject({
+  session: sessionRequirement.optional(),
+  token: tokenRequirement.optional(),
+});
+
+const rule = z.strictObject({
+  name: ruleName,
+  match: z.strictObject({
+    host: z.string().optional().meta({ description: 'Exact, or *.suffix at any depth; case and port are ignored.' }),
+    path: z
+      .string()
+      .meta({ description: 'A glob over segments: literals, * for one segment, ** for the rest, last only.' }),
+    methods: z
+      .array(z.string().regex(/^[A-Z]{1,32}$/, 'not a method; write it in capitals, such as GET'))
+      .min(1, 'empty; name a method or leave it out')
+      .optional(),
+    mcp: z.strictObject({ method: z.string().optional(), tool: z.string().optional() }).optional(),
+  }),
+  upstream: z.string().optional().meta({ description: 'A name of edge.upstreams; the first one is the default.' }),
+  allow: z.literal('anyone', 'only "anyone" is known; for anything else use require').optional(),
+  identify: z
+    .boolean()
+    .optional()
+    .meta({ description: 'With allow: anyone: identity headers if a credential verifies.' }),
+  require: z.union([requirement, z.strictObject({ any_of: z.array(requirement).min(1) })]).optional(),
+  unauthenticated: z.enum(['deny', 'redirect']).optional(),
+  cors: z.strictObject({ origins: z.array(z.string()).min(1) }).optional(),
+});
+
+/** The file as written. Every object refuses unknown keys. */
+export const configSchema = z
+  .strictObject({
+    ory: z
+      .strictObject({
+        url: url('The Ory project; every other address follows from it.').optional(),
+        kratos: z
+          .strictObject({
+            public_url: url('Ory Kratos, public API.').optional(),
+            admin_url: url('Ory Kratos, admin API.').optional(),
+          })
+          .optional(),
+        hydra: z
+          .strictObject({
+            public_url: url('Ory Hydra, public API.').optional(),
+            admin_url: url('Ory Hydra, admin API.').optional(),
+            issuer: z
+              .string()
+              .min(1)
+              .optional()
+              .meta({ description: 'The iss claim, byte for byte; default ory.url.' }),
+            jwks_url: url('Default {hydra.public_url}/.well-known/jwks.json.').optional(),
+          })
+          .optional(),
+        api_key: secret('For introspection and admin calls on Ory Network.').optional(),
+        session_cookies: z
+          .array(z.string().regex(COOKIE_NAME, 'not a cookie name; a trailing * stands for any ending'))
+          .min(1, 'empty; name a cookie or leave it out')
+          .default(['ory_kratos_session', 'ory_session_*']),
+        login_url: url('Default {kratos.public_url}/self-service/login/browser.').optional(),
+        timeout: duration(10, 60_000).default('2s'),
+      })
+      .meta({ description: 'Where Ory is.' }),
+    tokens: z
+      .strictObject({
+        audiences: audiences.optional(),
+        any_audience: z.boolean().default(false),
+        clock_skew: duration(0, 600_000).default('60s'),
+      })
+      .optional(),
+    identity_headers: z
+      .record(
+        z.string().regex(HEADER_NAME, 'not a header name; use letters, digits and "-"'),
+        z
+          .array(
+            z
+              .string()
+              .regex(
+                SOURCE,
+                'not a source; write a path below session or token, such as session.identity.id or token.sub',
+              ),
+          )
+          .min(1, 'empty; name a source'),
+      )
+      .default({
+        'X-User-Id': ['session.identity.id', 'token.sub'],
+        'X-User-Email': ['session.identity.traits.email', 'token.ext.email'],
+      }),
+    rules: z.array(rule).min(1, 'empty; write a rule or leave it out').optional(),
+    cache: z
+      .strictObject({
+        ttl: duration(0, 86_400_000).default('60s'),
+        negative_ttl: duration(0, 600_000).default('5s'),
+        stale_if_error: duration(0, 86_400_000).default('0s'),
+        max_entries: z.int().min(1).max(10_000_000).default(100_000),
+        edge_ttl: duration(0, 86_400_000).default('30s'),
+        redis: z.string().optional(),
+      })
+      .prefault({}),
+    edge: z.strictObject({
+      listen: address('Where Envoy listens.').default('127.0.0.1:8080'),
+      tls: z.strictObject({ cert: z.string().min(1), key: z.string().min(1) }).optional(),
+      public_url: url('How clients reach the edge; default http://{listen}.').optional(),
+      trusted_hops: z.int().min(0).max(32).default(0),
+      upstream: upstream.optional(),
+      upstreams: z.record(ruleName, upstream).optional(),
+      authorizer: upstream.optional(),
+      admin: address('Envoy’s own admin port.').default('127.0.0.1:9901'),
+      ory_path: z.string().optional(),
+      mcp: z.strictObject({ resource: url('The MCP resource.'), scopes: z.array(z.string()).optional() }).optional(),
+    }),
+    serve: z
+      .strictObject({
+        http: address('The authorizer, over HTTP.').default('127.0.0.1:9191'),
+        grpc: address('The authorizer, over gRPC.').default('127.0.0.1:9192'),
+        admin: address('Health, metrics, revocation.').default('127.0.0.1:9193'),
+        admin_token: secret('Bearer token for POST /revoke.').optional(),
+      })
+      .prefault({}),
+  })
+  .meta({ title: 'ory-envoy.yaml', description: 'Who may do what at the edge.' });
+
+/** The file's content with defaults filled in, before addresses and rules are resolved. */
+export type ConfigFile = z.output<typeof configSchema>;
+export type RuleEntry = NonNullable<ConfigFile['rules']>[number];
+export type RequirementEntry = z.output<typeof requirement>;

@@ -1,0 +1,32 @@
+// Keys of the design that are parsed and not built yet. They are refused, never ignored. No I/O.
+import type { Fault } from './fault.ts';
+import type { ConfigFile, RequirementEntry, RuleEntry } from './schema.ts';
+
+type Path = readonly (string | number)[];
+
+/** One fault for each key that is given and not built. */
+export function* unsupportedKeys(file: ConfigFile): Generator<Fault> {
+  if (file.cache.redis !== undefined) yield unsupported(['cache', 'redis']);
+  if (file.edge.ory_path !== undefined) yield unsupported(['edge', 'ory_path']);
+  if (file.edge.mcp !== undefined) yield unsupported(['edge', 'mcp']);
+  for (const [i, rule] of (file.rules ?? []).entries()) yield* unsupportedRuleKeys(rule, ['rules', i]);
+}
+
+function* unsupportedRuleKeys(rule: RuleEntry, path: Path): Generator<Fault> {
+  if (rule.match.mcp) yield unsupported([...path, 'match', 'mcp']);
+  if (rule.cors) yield unsupported([...path, 'cors']);
+  if (!rule.require) return;
+  if ('any_of' in rule.require) yield unsupported([...path, 'require', 'any_of']);
+  else yield* unsupportedRequirementKeys(rule.require, [...path, 'require']);
+}
+
+function* unsupportedRequirementKeys(require: RequirementEntry, path: Path): Generator<Fault> {
+  if (require.session?.aal !== undefined) yield unsupported([...path, 'session', 'aal']);
+  if (require.session?.max_age !== undefined) yield unsupported([...path, 'session', 'max_age']);
+  if (require.token?.scopes !== undefined) yield unsupported([...path, 'token', 'scopes']);
+  if (require.token?.claims !== undefined) yield unsupported([...path, 'token', 'claims']);
+}
+
+function unsupported(path: Path): Fault {
+  return { path, atKey: true, problem: 'not supported yet', fix: 'Take it out: a rule is never enforced in part' };
+}

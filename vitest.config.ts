@@ -1,0 +1,28 @@
+import { defineConfig } from 'vitest/config';
+
+/** One project a suite; `scripts/test.ts` runs them in this order and adds up their counts. */
+export default defineConfig({
+  test: {
+    projects: [
+      { test: { name: 'unit', include: ['src/**/*.test.ts'], testTimeout: 20_000 } },
+      {
+        test: {
+          name: 'ory',
+          include: ['conformance/ory/**/*.test.ts'],
+          testTimeout: 30_000,
+          hookTimeout: 600_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          name: 'edge',
+          include: ['conformance/edge/**/*.test.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 600_000,
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+});
