@@ -4,6 +4,8 @@
 export interface Fault {
   readonly path: readonly (string | number)[];
   readonly atKey?: boolean;
+  /** The place itself, as an offset into the text, where the path does not lead there. */
+  readonly at?: number;
   readonly problem: string;
   readonly fix: string;
 }
@@ -45,5 +47,10 @@ export function keyName(path: readonly (string | number)[]): string {
 
 function formatFault(fault: LocatedFault): string {
   const key = fault.key === '' ? '' : `${fault.key}: `;
-  return `${fault.file}:${fault.line}:${fault.column}: ${key}${fault.problem}. ${fault.fix}`;
+  return oneLine(`${fault.file}:${fault.line}:${fault.column}: ${key}${fault.problem}. ${fault.fix}`);
+}
+
+/** A fault may quote the file: nothing in it begins a new line or speaks to a terminal. */
+function oneLine(text: string): string {
+  return text.replace(/\p{Cc}/gu, (control) => `\\x${control.charCodeAt(0).toString(16).padStart(2, '0')}`);
 }

@@ -18,10 +18,12 @@ import { nearest } from './nearest.ts';
 import { resolve } from './resolve.ts';
 import { configSchema } from './schema.ts';
 
-/** A larger file is refused before it is parsed. */
-const MAX_BYTES = 8 * 1024 * 1024;
+/** A larger file is refused before it is parsed: reading some YAML takes time in the square of its size. */
+const MAX_BYTES = 512 * 1024;
 const MAX_DEPTH = 64;
-const VARIABLE = /\$\{([^}]*)\}/g;
+/** More faults than this help nobody, and each costs a search for its place. */
+const MAX_FAULTS = 100;
+const VARIABLE = /\$\{([^}]*)(\}?)/g;
 
 export interface LoadOptions {
   /** Where `${NAME}` is looked up; default the process's environment. */
@@ -50,20 +52,30 @@ export function loadConfig(file: string, options: LoadOptions = {}): Config {
  * Resolves a configuration given as text; `file` is used in messages alone.
  * @throws {ConfigError} with every fault found.
  */
-export function parseConfig(text: string, file: string, options: LoadOptions = {}): Config {
+export function parseConfig(source: string, file: string, options: LoadOptions = {}): Config {
+  const text = source.replace(/^\uFEFF/, '');
   if (Buffer.byteLength(text) > MAX_BYTES)
     throw wholeFile(file, `it is larger than ${MAX_BYTES} bytes`, 'Split it: one file is one edge');
   const lines = new LineCounter();
   const document = parseDocument(text, file, lines);
+  const stopAt = (faults: readonly Fault[]) => {
+    if (faults.length === 0) return;
+    const located = faults.slice(0, MAX_FAULTS).map((fault) => locateFault(fault, file, document, lines));
+    throw new ConfigError(located.sort(byPlace));
+  };
   const faults: Fault[] = [];
-  const locate = (fault: Fault) => locateFault(fault, file, document, lines);
+  refuseUnreadable(document, faults);
   substitute(document, options.env ?? process.env, faults);
-  if (faults.length > 0) throw new ConfigError(faults.map(locate));
+  stopAt(faults);
   const parsed = configSchema.safeParse(toPlain(document, file), { reportInput: true });
-  if (!parsed.success) throw new ConfigError(parsed.error.issues.flatMap(faultsOfIssue).map(locate));
+  if (!parsed.success) throw stopAt(parsed.error.issues.flatMap((issue) => faultsOfIssue(issue)));
   const config = resolve(parsed.data, (fault) => faults.push(fault));
-  if (faults.length > 0) throw new ConfigError(faults.map(locate));
+  stopAt(faults);
   return config;
+}
+
+function byPlace(a: LocatedFault, b: LocatedFault): number {
+  return a.line - b.line || a.column - b.column;
 }
 
 function wholeFile(file: string, problem: string, fix: string): ConfigError {
@@ -73,31 +85,44 @@ function wholeFile(file: string, problem: string, fix: string): ConfigError {
 function parseDocument(text: string, file: string, lines: LineCounter): Document.Parsed {
   let documents: Document.Parsed[];
   try {
-    documents = [...parseAllDocuments(text, { lineCounter: lines, prettyErrors: false })] as Document.Parsed[];
+    // One schema whatever a %YAML line says, and no tag that makes a value something else than it looks like.
+    const options = { schema: 'core', resolveKnownTags: false, uniqueKeys: false } as const;
+    documents = [
+      ...parseAllDocuments(text, { ...options, lineCounter: lines, prettyErrors: false }),
+    ] as Document.Parsed[];
   } catch {
-    throw wholeFile(file, 'it is nested too deeply to be read', `Keep it under ${MAX_DEPTH} levels`);
+    throw tooDeep(file);
   }
   const [document, second] = documents;
   if (!document || document.contents === null || (isScalar(document.contents) && document.contents.value === null)) {
     throw wholeFile(file, 'it is empty', 'Begin with ory: and edge:');
   }
   if (second) throw wholeFile(file, 'it holds more than one document', 'Take out the line "---"');
-  if (document.errors.length > 0) {
+  const errors = [...document.errors, ...document.warnings];
+  if (errors.some((error) => error.message.startsWith('Maximum call stack'))) throw tooDeep(file);
+  if (errors.length > 0) {
     throw new ConfigError(
-      document.errors.map((error) => {
-        const { line, col } = lines.linePos(error.pos[0]);
-        return {
-          file,
-          line: Math.max(line, 1),
-          column: Math.max(col, 1),
-          key: '',
-          problem: `not YAML: ${sentence(error.message)}`,
-          fix: 'Mend the line',
-        };
-      }),
+      errors
+        .slice(0, MAX_FAULTS)
+        .map((error) => {
+          const { line, col } = lines.linePos(error.pos[0]);
+          return {
+            file,
+            line: Math.max(line, 1),
+            column: Math.max(col, 1),
+            key: '',
+            problem: `not YAML: ${sentence(error.message)}`,
+            fix: 'Mend the line',
+          };
+        })
+        .sort(byPlace),
     );
   }
   return document;
+}
+
+function tooDeep(file: string): ConfigError {
+  return wholeFile(file, 'it is nested too deeply to be read', `Keep it under ${MAX_DEPTH} levels`);
 }
 
 function sentence(message: string): string {
@@ -112,6 +137,33 @@ function toPlain(document: Document.Parsed, file: string): unknown {
   }
 }
 
+/** What would not arrive as it is written: a second key of the same name, `__proto__`, an alias of nothing. */
+function refuseUnreadable(document: Document.Parsed, faults: Fault[]): void {
+  const anchors = new Set<string>();
+  walk(document.contents, [], (node, path) => {
+    if (isNode(node) && 'anchor' in node && node.anchor !== undefined) anchors.add(String(node.anchor));
+    if (isAlias(node) && !anchors.has(node.source)) {
+      faults.push({ path, problem: `no anchor "&${node.source}" stands before it`, fix: 'Write the value out' });
+    }
+    if (!isMap(node)) return;
+    const seen = new Set<string>();
+    for (const { key } of node.items) {
+      const name = nameOf(key);
+      const at = isNode(key) ? key.range?.[0] : undefined;
+      const where = { path: [...path, name], atKey: true, ...(at === undefined ? {} : { at }) };
+      if (seen.has(name))
+        faults.push({ ...where, problem: `the key "${name}" is given twice`, fix: 'Keep one of them' });
+      if (name === '__proto__')
+        faults.push({ ...where, problem: 'the key "__proto__" is not known', fix: 'Take it out' });
+      seen.add(name);
+    }
+  });
+}
+
+function nameOf(key: unknown): string {
+  return String(isScalar(key) ? key.value : key);
+}
+
 /** Puts the environment's values in place of `${NAME}`, in scalars alone, so that a value can never become structure. */
 function substitute(
   document: Document.Parsed,
@@ -120,10 +172,11 @@ function substitute(
 ): void {
   walk(document.contents, [], (node, path) => {
     if (!isScalar(node) || typeof node.value !== 'string' || !node.value.includes('${')) return;
-    node.value = node.value.replace(VARIABLE, (whole, name: string) => {
-      const value = env[name];
-      if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) {
-        faults.push({ path, problem: `"${whole}" does not name a variable`, fix: 'Write ${NAME}' });
+    node.value = node.value.replace(VARIABLE, (_, name: string, close: string) => {
+      const value = Object.hasOwn(env, name) ? env[name] : undefined;
+      if (close === '' || !/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) {
+        // What stands there is not repeated: it may be a secret with a "${" in it.
+        faults.push({ path, problem: 'a "${" does not begin the name of a variable', fix: 'Write ${NAME}' });
       } else if (value === undefined || value === '') {
         faults.push({ path, problem: `the environment variable ${name} is not set`, fix: `Set it: export ${name}=…` });
       }
@@ -137,18 +190,18 @@ function walk(
   path: readonly (string | number)[],
   visit: (node: unknown, path: readonly (string | number)[]) => void,
 ): void {
-  if (path.length > MAX_DEPTH || isAlias(node)) return;
+  if (path.length > MAX_DEPTH) return;
   visit(node, path);
   if (isMap(node)) {
-    for (const pair of node.items)
-      walk(pair.value, [...path, String(isScalar(pair.key) ? pair.key.value : pair.key)], visit);
+    for (const pair of node.items) walk(pair.value, [...path, nameOf(pair.key)], visit);
   } else if (isSeq(node)) {
     for (const [i, item] of node.items.entries()) walk(item, [...path, i], visit);
   }
 }
 
-function faultsOfIssue(issue: z.core.$ZodIssue): Fault[] {
-  const path = issue.path.map((step) => (typeof step === 'number' ? step : String(step)));
+/** `base`: where the issue's own path begins. */
+function faultsOfIssue(issue: z.core.$ZodIssue, base: readonly (string | number)[] = []): Fault[] {
+  const path = [...base, ...issue.path.map((step) => (typeof step === 'number' ? step : String(step)))];
   switch (issue.code) {
     case 'unrecognized_keys':
       return issue.keys.map((key) => unknownKey(path, key));
@@ -165,23 +218,39 @@ function faultsOfIssue(issue: z.core.$ZodIssue): Fault[] {
       return faultsOfUnion(issue, path);
     case 'invalid_type':
       return [typeFault(path, issue.expected, issue.input)];
-    default: {
-      const [problem = '', ...rest] = issue.message.split('; ');
-      return [{ path, problem, fix: rest.length > 0 ? capital(rest.join('; ')) : `See schema/ory-envoy.schema.json` }];
-    }
+    case 'invalid_value':
+      if (issue.input === undefined) return [typeFault(path, 'string', undefined)];
+      return [{ path, problem: 'not a value that is known here', fix: `Choose from ${issue.values.join(', ')}` }];
+    case 'too_small':
+    case 'too_big':
+      if (issue.origin === 'number' || issue.origin === 'int') return [rangeFault(path, issue)];
+      return [messageFault(path, issue.message)];
+    default:
+      return [messageFault(path, issue.message)];
   }
+}
+
+/** Of a message of our own: the problem, then "; ", then the fix. */
+function messageFault(path: (string | number)[], message: string): Fault {
+  const [problem = '', ...rest] = message.split('; ');
+  return { path, problem, fix: rest.length > 0 ? capital(rest.join('; ')) : 'See schema/ory-envoy.schema.json' };
+}
+
+function rangeFault(path: (string | number)[], issue: z.core.$ZodIssueTooSmall | z.core.$ZodIssueTooBig): Fault {
+  const bound = issue.code === 'too_small' ? `at least ${issue.minimum}` : `at most ${issue.maximum}`;
+  return { path, problem: 'out of range', fix: `Choose ${bound}` };
 }
 
 /** The alternative that comes closest to what was written tells best what is wrong. */
 function faultsOfUnion(issue: z.core.$ZodIssueInvalidUnion, path: (string | number)[]): Fault[] {
-  const alternatives = issue.errors.map((issues) => issues.flatMap(faultsOfIssue));
-  const best = alternatives.sort((a, b) => a.length - b.length || depth(b) - depth(a))[0] ?? [];
-  if (best.length === 0) return [{ path, problem: 'no alternative fits', fix: 'See schema/ory-envoy.schema.json' }];
-  return best.map((fault) => ({ ...fault, path: [...path, ...fault.path] }));
+  const alternatives = issue.errors.map((issues) => issues.flatMap((one) => faultsOfIssue(one, path)));
+  const best = alternatives.sort((a, b) => depth(b) - depth(a) || a.length - b.length)[0] ?? [];
+  return best.length > 0 ? best : [{ path, problem: 'no alternative fits', fix: 'See schema/ory-envoy.schema.json' }];
 }
 
+/** How far the reading came: an alternative whose own keys are unknown did not fit at all. */
 function depth(faults: readonly Fault[]): number {
-  return Math.max(0, ...faults.map((fault) => fault.path.length));
+  return Math.min(...faults.map((fault) => fault.path.length - (fault.atKey ? 1 : 0)));
 }
 
 function hint(message: string | undefined): string {
@@ -246,7 +315,7 @@ function typeFault(path: (string | number)[], expected: string, input: unknown):
 }
 
 function locateFault(fault: Fault, file: string, document: Document.Parsed, lines: LineCounter): LocatedFault {
-  const offset = offsetOf(fault, document.contents);
+  const offset = fault.at ?? offsetOf(fault, document.contents);
   const { line, col } = lines.linePos(offset);
   return {
     file,

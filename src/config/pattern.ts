@@ -47,8 +47,10 @@ export function parsePathGlob(source: string): Parsed<PathGlob> {
     segments.push(step);
   }
   const literal = `/${segments.map((s) => (s === ANY ? 'x' : s)).join('/')}`;
-  const canonical = canonicalPath(new TextDecoder('latin1').decode(new TextEncoder().encode(literal)));
-  if (canonical === undefined) {
+  // Byte for byte: a TextDecoder's "latin1" is windows-1252.
+  const canonical = canonicalPath(Buffer.from(literal, 'utf8').toString('latin1'));
+  // `/a//**` would match nothing below `/a/`: no request path has "//".
+  if (canonical === undefined || (rest && segments.includes(''))) {
     return fault(
       `"${source}" has a part that is refused in every request path ("//", "." or "..", ";", "?", "#", a needless or broken escape)`,
       'Write the path as Envoy normalises it',

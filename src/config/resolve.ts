@@ -17,8 +17,14 @@ import type { ConfigFile } from './schema.ts';
 import { unsupportedKeys } from './unsupported.ts';
 
 /** Headers that Envoy, HTTP or the authorizer's own wire need: no identity may be written into them. */
-const RESERVED_HEADERS =
-  /^(?:host|cookie|authorization|connection|content-.*|transfer-encoding|te|trailer|upgrade|keep-alive|proxy-.*|date|via|accept.*|x-session-token|x-request-id|x-envoy-.*|x-forwarded-.*|ory-.*)$/;
+const RESERVED_HEADERS = new RegExp(
+  `^(?:${[
+    'host|connection|content-.*|transfer-encoding|te|trailer|upgrade|keep-alive|proxy-.*|http2-settings|expect|date|via',
+    'cookie|set-cookie|authorization|www-authenticate|x-session-token|location|retry-after|status',
+    'accept.*|access-control-.*|origin|referer|user-agent|sec-.*|range|if-.*|cache-control|pragma|x-requested-with',
+    'forwarded|x-forwarded-.*|x-real-ip|x-original-.*|x-http-method.*|x-request-id|traceparent|tracestate|x-envoy-.*|ory-.*',
+  ].join('|')})$`,
+);
 
 /** Reports every fault; the configuration returned is meant to be used only when there is none. */
 export function resolve(file: ConfigFile, report: (fault: Fault) => void): Config {
@@ -106,7 +112,7 @@ function resolveTokens(file: ConfigFile, report: (fault: Fault) => void): TokenS
 }
 
 function resolveLoginUrl(file: ConfigFile, report: (fault: Fault) => void): string {
-  if (file.ory.login_url !== undefined) return file.ory.login_url;
+  if (file.ory.login_url !== undefined) return inAscii(file.ory.login_url);
   const base = file.ory.kratos?.public_url ?? file.ory.url;
   if (base === undefined) {
     report({
@@ -115,7 +121,12 @@ function resolveLoginUrl(file: ConfigFile, report: (fault: Fault) => void): stri
       fix: 'Give ory.login_url, ory.kratos.public_url or ory.url',
     });
   }
-  return `${withoutSlash(base ?? '')}/self-service/login/browser`;
+  return base === undefined ? '' : inAscii(`${withoutSlash(base)}/self-service/login/browser`);
+}
+
+/** As it can stand in a header: a host in Punycode, a path escaped. */
+function inAscii(url: string): string {
+  return new URL(url).href;
 }
 
 function resolveIdentityHeaders(file: ConfigFile, report: (fault: Fault) => void): IdentityHeader[] {
@@ -155,14 +166,14 @@ function headerSource(text: string): HeaderSource {
 function resolveEdge(file: ConfigFile, report: (fault: Fault) => void): EdgeSettings {
   const { edge } = file;
   const listen = address(edge.listen);
-  const publicUrl = edge.public_url ?? `${edge.tls ? 'https' : 'http'}://${edge.listen}`;
-  if (URL.canParse(publicUrl) && new URL(publicUrl).pathname !== '/') {
+  const publicUrl = new URL(edge.public_url ?? `${edge.tls ? 'https' : 'http'}://${edge.listen}`);
+  if (publicUrl.pathname !== '/') {
     report({ path: ['edge', 'public_url'], problem: 'a path is in it', fix: 'Write scheme, host and port alone' });
   }
   return {
     listen,
     tls: edge.tls,
-    publicUrl: withoutSlash(publicUrl),
+    publicUrl: publicUrl.origin,
     trustedHops: edge.trusted_hops,
     upstreams: resolveUpstreams(file, report),
     authorizer: new URL(edge.authorizer ?? `http://${file.serve.http}`),

@@ -54,7 +54,10 @@ function resolveRule(
   const host =
     entry.match.host === undefined
       ? undefined
-      : unwrap(parseHostPattern(entry.match.host), [...path, 'match', 'host'], report);
+      : (unwrap(parseHostPattern(entry.match.host), [...path, 'match', 'host'], report) ?? {
+          source: entry.match.host,
+          ...NO_HOST,
+        });
   if (entry.upstream !== undefined && !upstreams.has(entry.upstream)) {
     report({
       path: [...path, 'upstream'],
@@ -65,12 +68,20 @@ function resolveRule(
   return {
     name: entry.name,
     host,
-    path: pathGlob ?? { source: entry.match.path, segments: [], rest: false },
+    path: pathGlob ?? { source: entry.match.path, ...NO_PATH },
     methods: entry.match.methods,
     upstream: entry.upstream ?? firstKey(upstreams),
     access: resolveAccess(entry, file, path, report),
     unauthenticated: entry.unauthenticated ?? 'deny',
   };
+}
+
+/** What stands for a pattern that was refused: it matches nothing, so that it hides no other rule. */
+const NO_PATH = { segments: [], rest: false } as const;
+const NO_HOST = { exact: undefined, suffix: undefined } as const;
+
+function isRefused({ path, host }: Rule): boolean {
+  return (path.segments.length === 0 && !path.rest) || (host !== undefined && !host.exact && !host.suffix);
 }
 
 function unwrap<T>(parsed: Parsed<T>, path: Path, report: Report): T | undefined {
@@ -105,7 +116,17 @@ function resolveAccess(entry: RuleEntry, file: ConfigFile, path: Path, report: R
         fix: 'Take it out, or use require',
       });
     }
-    return entry.identify ? { kind: 'identify', anyOf: identifiable(file) } : { kind: 'anyone' };
+    if (!entry.identify) return { kind: 'anyone' };
+    const anyOf = identifiable(file);
+    if (anyOf.length === 0) {
+      report({
+        path: [...path, 'identify'],
+        atKey: true,
+        problem: 'there is nothing to identify anybody by',
+        fix: 'Give ory.url or ory.kratos.public_url for sessions, tokens.audiences for tokens',
+      });
+    }
+    return { kind: 'identify', anyOf };
   }
   if (entry.require === undefined) {
     report({
@@ -167,7 +188,10 @@ function reportNameTaken(rule: Rule, earlier: readonly Rule[], path: Path, repor
 
 /** A rule whose requests are all taken by earlier ones is a mistake, and often a hole: it is refused. */
 function reportNeverMatches(rule: Rule, earlier: readonly Rule[], path: Path, report: Report): void {
-  const covering = earlier.filter((other) => pathCovers(other.path, rule.path) && hostCovers(other.host, rule.host));
+  if (isRefused(rule)) return;
+  const covering = earlier.filter(
+    (other) => !isRefused(other) && pathCovers(other.path, rule.path) && hostCovers(other.host, rule.host),
+  );
   const taken = new Set(covering.flatMap((other) => other.methods ?? []));
   const shadow =
     covering.find((other) => !other.methods) ??

@@ -2,7 +2,8 @@
 import { z } from 'zod';
 import { DURATION_PATTERN, durationMs, formatDuration } from './duration.ts';
 
-const HEADER_NAME = /^[A-Za-z][A-Za-z0-9_-]{0,63}$/;
+/** At most four separators: every spelling of a name is removed from requests, and their number is a power of three. */
+const HEADER_NAME = /^(?=.{1,64}$)[A-Za-z][A-Za-z0-9]*(?:[_-][A-Za-z0-9]*){0,4}$/;
 const COOKIE_NAME = /^[A-Za-z0-9_-]{1,64}\*?$/;
 const SOURCE = /^(?:session|token)(?:\.[A-Za-z0-9_:-]{1,128})+$/;
 const ADDRESS = /^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):\d{1,5}$/;
@@ -34,6 +35,11 @@ function isHttpUrl(text: string): boolean {
   return URL.canParse(text);
 }
 
+/** Of a port that is out of range nothing is said here: it has its own fault. */
+function isHost(address: string): boolean {
+  return URL.canParse(`http://${address.slice(0, address.lastIndexOf(':'))}`);
+}
+
 const upstream = z
   .string()
   .refine(
@@ -44,12 +50,17 @@ const upstream = z
 const address = (what: string) =>
   z
     .string()
-    .regex(ADDRESS, 'not an address; write host:port, such as 127.0.0.1:8080')
+    .regex(ADDRESS, { error: 'not an address; write host:port, such as 127.0.0.1:8080', abort: true })
     .refine((text) => Number(text.slice(text.lastIndexOf(':') + 1)) <= 65_535, 'not a port; choose from 0 to 65535')
+    .refine(isHost, 'not a host; write a name, an IPv4 address or an IPv6 address in brackets')
     .meta({ description: what });
 
 const audiences = z.array(z.string().min(1, 'empty; name an audience')).min(1, 'empty; name at least one audience');
 const secret = (what: string) => z.string().min(1, 'empty; give a value').meta({ description: what });
+/** Begins with a letter: an object's keys that look like numbers would come first, whatever the file's order is. */
+const upstreamName = z
+  .string()
+  .regex(/^[a-z][a-z0-9-]{0,62}$/, 'not an upstream name; use a-z, 0-9 and "-", beginning with a letter');
 const ruleName = z.string().regex(/^[a-z0-9-]{1,63}$/, 'not a rule name; use a-z, 0-9 and "-", at most 63 characters');
 
 const sessionRequirement = z.strictObject({
@@ -87,7 +98,9 @@ const rule = z.strictObject({
     .boolean()
     .optional()
     .meta({ description: 'With allow: anyone: identity headers if a credential verifies.' }),
-  require: z.union([requirement, z.strictObject({ any_of: z.array(requirement).min(1) })]).optional(),
+  require: z
+    .union([requirement, z.strictObject({ any_of: z.array(requirement).min(1, 'empty; write an alternative') })])
+    .optional(),
   unauthenticated: z.enum(['deny', 'redirect']).optional(),
   cors: z.strictObject({ origins: z.array(z.string()).min(1) }).optional(),
 });
@@ -110,7 +123,7 @@ export const configSchema = z
             admin_url: url('Ory Hydra, admin API.').optional(),
             issuer: z
               .string()
-              .min(1)
+              .min(1, 'empty; give it as Hydra writes it, or leave it out')
               .optional()
               .meta({ description: 'The iss claim, byte for byte; default ory.url.' }),
             jwks_url: url('Default {hydra.public_url}/.well-known/jwks.json.').optional(),
@@ -134,7 +147,7 @@ export const configSchema = z
       .optional(),
     identity_headers: z
       .record(
-        z.string().regex(HEADER_NAME, 'not a header name; use letters, digits and "-"'),
+        z.string().regex(HEADER_NAME, 'not a header name; use letters, digits and at most four "-"'),
         z
           .array(
             z
@@ -163,11 +176,13 @@ export const configSchema = z
       .prefault({}),
     edge: z.strictObject({
       listen: address('Where Envoy listens.').default('127.0.0.1:8080'),
-      tls: z.strictObject({ cert: z.string().min(1), key: z.string().min(1) }).optional(),
+      tls: z
+        .strictObject({ cert: z.string().min(1, 'empty; name a file'), key: z.string().min(1, 'empty; name a file') })
+        .optional(),
       public_url: url('How clients reach the edge; default http://{listen}.').optional(),
       trusted_hops: z.int().min(0).max(32).default(0),
       upstream: upstream.optional(),
-      upstreams: z.record(ruleName, upstream).optional(),
+      upstreams: z.record(upstreamName, upstream).optional(),
       authorizer: upstream.optional(),
       admin: address('Envoy’s own admin port.').default('127.0.0.1:9901'),
       ory_path: z.string().optional(),

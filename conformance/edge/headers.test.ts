@@ -1,0 +1,128 @@
+// Identity headers are the edge's alone: no spelling of a client's reaches the application, on any rule.
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Person, RealOry, Session } from '../ory/ory.ts';
+import { startRealOry } from '../ory/real.ts';
+import { type Lines, type Protocol, send } from './rig/client.ts';
+import { type Edge, startEdge } from './rig/edge.ts';
+import { policy } from './rig/policy.ts';
+
+let ory: RealOry;
+let edge: Edge;
+let ada: Person;
+let session: Session;
+
+beforeAll(async () => {
+  ory = await startRealOry();
+  edge = await startEdge(policy(ory));
+  ada = await ory.createPerson();
+  session = await ory.login(ada);
+});
+
+afterAll(async () => {
+  await edge?.close();
+  await ory?.close();
+});
+
+const FORGED = 'forged';
+
+const spellings: [string, Lines][] = [
+  ['as configured', [['X-User-Id', FORGED]]],
+  ['in lower case', [['x-user-id', FORGED]]],
+  ['in capitals', [['X-USER-ID', FORGED]]],
+  ['with underscores', [['X_User_Id', FORGED]]],
+  ['with dots', [['X.User.Id', FORGED]]],
+  [
+    'with separators mixed',
+    [
+      ['x_user-id', FORGED],
+      ['x-user_id', FORGED],
+      ['X.user-ID', FORGED],
+    ],
+  ],
+  [
+    'with other separators',
+    [
+      ['x~user~id', FORGED],
+      ['x+user!id', FORGED],
+    ],
+  ],
+  [
+    'twice',
+    [
+      ['x-user-id', FORGED],
+      ['x-user-id', `${FORGED}2`],
+    ],
+  ],
+  [
+    'as another identity header',
+    [
+      ['X-User-Email', `${FORGED}@evil.test`],
+      ['X-User-Traits', FORGED],
+    ],
+  ],
+  [
+    'as the authorizer’s own wire',
+    [
+      ['ory-edge-key', FORGED],
+      ['ory-status', '503'],
+      ['ory-rule', FORGED],
+      ['ory-reason', FORGED],
+      ['ory-x-user-id', FORGED],
+      ['x-envoy-auth-headers-to-remove', 'x-user-id'],
+    ],
+  ],
+];
+
+const rules: [string, string, boolean][] = [
+  ['a public rule', '/public/x', false],
+  ['a rule that identifies, without a credential', '/', false],
+  ['a rule that identifies', '/', true],
+  ['a rule that requires a session', '/app/x', true],
+];
+
+describe.each<Protocol>(['HTTP/1.1', 'HTTP/2'])('forged identity headers over %s', (protocol) => {
+  describe.each(rules)('on %s', (_rule, path, loggedIn) => {
+    it.each(spellings)('never arrive %s', async (_name, headers) => {
+      const credential: Lines = loggedIn ? [['X-Session-Token', session.token]] : [];
+      const answer = await send(edge.url, protocol, { path, headers: [...headers, ...credential] });
+      expect(answer.status).toBe(200);
+      const seen = answer.seen();
+      const values = seen.headers.filter(([name]) => !name.startsWith('ory-x-')).map(([, value]) => value);
+      expect(values.filter((value) => value.includes(FORGED))).toEqual([]);
+      expect(seen.header('x-user-id')).toEqual(loggedIn ? [ada.id] : []);
+      expect(seen.header('x-user-email')).toEqual(loggedIn ? [ada.email] : []);
+    });
+  });
+});
+
+describe('hop-by-hop and forwarding headers', () => {
+  it('cannot take the identity away with Connection', async () => {
+    const answer = await send(edge.url, 'HTTP/1.1', {
+      path: '/app/x',
+      headers: [
+        ['Connection', 'close, X-User-Id'],
+        ['X-Session-Token', session.token],
+      ],
+    });
+    expect(answer.seen().header('x-user-id')).toEqual([ada.id]);
+  });
+
+  it('cannot change the path, method or host that is judged', async () => {
+    for (const headers of [
+      [['X-Original-Url', '/public/x']],
+      [
+        ['X-Forwarded-Uri', '/public/x'],
+        ['X-Forwarded-Method', 'GET'],
+        ['X-Forwarded-Host', 'a.admin.test'],
+      ],
+      [['X-Envoy-Original-Path', '/public/x']],
+      [
+        ['X-Rewrite-Url', '/public/x'],
+        ['X-HTTP-Method-Override', 'GET'],
+      ],
+    ] as Lines[]) {
+      const answer = await send(edge.url, 'HTTP/1.1', { path: '/app/x', headers });
+      expect([answer.status, answer.json()['reason']]).toEqual([401, 'credential_missing']);
+    }
+  });
+});

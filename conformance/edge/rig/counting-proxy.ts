@@ -1,0 +1,41 @@
+// Stands before a real server and counts what is asked of it; can hold answers back. Listens on loopback.
+import { createServer, request as httpRequest } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+export interface CountingProxy {
+  readonly url: string;
+  /** Requests for this path since the last reset. */
+  count(path: string): number;
+  reset(): void;
+  close(): Promise<void>;
+}
+
+export async function startCountingProxy(target: string): Promise<CountingProxy> {
+  const counts = new Map<string, number>();
+  const server = createServer((incoming, outgoing) => {
+    const path = (incoming.url ?? '').split('?', 1)[0] ?? '';
+    counts.set(path, (counts.get(path) ?? 0) + 1);
+    const onward = httpRequest(new URL(incoming.url ?? '/', target), {
+      method: incoming.method,
+      headers: incoming.headers,
+    });
+    // As a server that is gone: the connection ends without an answer.
+    onward.on('error', () => outgoing.destroy());
+    onward.on('response', (response) => {
+      outgoing.writeHead(response.statusCode ?? 502, response.rawHeaders);
+      response.pipe(outgoing);
+    });
+    incoming.pipe(onward);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    count: (path) => counts.get(path) ?? 0,
+    reset: () => counts.clear(),
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}

@@ -1,0 +1,76 @@
+// A whole edge for a suite: the application, `ory-envoy serve`, and a real Envoy with the generated bootstrap.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { stringify } from 'yaml';
+import { loadConfig } from '../../../src/config/load.ts';
+import { findEnvoy } from '../../../src/edge/find.ts';
+import { type RunningEnvoy, startEnvoy } from '../../../src/edge/run.ts';
+import { generateEnvoy } from '../../../src/generate/envoy/emit.ts';
+import { type App, startApp } from './app.ts';
+import { freePorts } from './ports.ts';
+import { type ServeProcess, serveProcess } from './serve-process.ts';
+
+export interface Edge {
+  readonly url: string;
+  readonly authorizer: ServeProcess;
+  /** The authorizer, asked directly. */
+  readonly authorizerUrl: string;
+  readonly app: App;
+  readonly second: App;
+  readonly envoy: RunningEnvoy;
+  /** Everything that Envoy wrote: its log and the access log. */
+  envoyLog(): string;
+  close(): Promise<void>;
+}
+
+/** `file` is an `ory-envoy.yaml` as an object; addresses of the edge and the authorizer are filled in. */
+export async function startEdge(file: { readonly edge?: object; readonly [key: string]: unknown }): Promise<Edge> {
+  const [listen = 0, envoyAdmin = 0, http = 0, grpc = 0, admin = 0] = await freePorts(5);
+  const app = await startApp('app');
+  const second = await startApp('second');
+  const dir = mkdtempSync(join(tmpdir(), 'ory-envoy-edge-'));
+  const configFile = join(dir, 'ory-envoy.yaml');
+  writeFileSync(
+    configFile,
+    stringify({
+      ...file,
+      edge: {
+        listen: `127.0.0.1:${listen}`,
+        admin: `127.0.0.1:${envoyAdmin}`,
+        upstreams: { app: app.url, second: second.url },
+        ...file.edge,
+      },
+      serve: { http: `127.0.0.1:${http}`, grpc: `127.0.0.1:${grpc}`, admin: `127.0.0.1:${admin}` },
+    }),
+  );
+  const config = loadConfig(configFile);
+  const authorizer = serveProcess(configFile, `127.0.0.1:${admin}`);
+  await authorizer.start();
+  let written = '';
+  const write = (line: string) => {
+    written += `${line}\n`;
+  };
+  const { path } = await findEnvoy({ onProgress: (line) => process.stderr.write(`${line}\n`) });
+  const envoy = await startEnvoy({
+    path,
+    config: generateEnvoy(config, { part: 'bootstrap' }),
+    onLog: write,
+    onAccessLog: write,
+  });
+  return {
+    url: `http://127.0.0.1:${listen}`,
+    authorizerUrl: `http://127.0.0.1:${http}`,
+    authorizer,
+    app,
+    second,
+    envoy,
+    envoyLog: () => written,
+    async close() {
+      await envoy.stop();
+      await authorizer.kill();
+      await Promise.all([app.close(), second.close()]);
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
+}

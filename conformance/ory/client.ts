@@ -1,0 +1,213 @@
+// Kratos's and Hydra's own HTTP APIs as the suites use them. The development Ory answers the same calls, so that one
+// client drives both. Network.
+import { randomBytes, randomUUID } from 'node:crypto';
+import { type CryptoKey, exportJWK, generateKeyPair, type JWTHeaderParameters, SignJWT } from 'jose';
+import type { BrowserSession, Ory, Person, Session, TokenRequest } from './ory.ts';
+
+/** Test keys live in a set of their own, because Hydra signs with the newest key of its access-token set. */
+export const testKeySet = 'ory-envoy.conformance';
+const accessTokenKeySet = 'hydra.jwt.access-token';
+export const cookieName = 'ory_kratos_session';
+
+export type Endpoints = Pick<Ory, 'name' | 'kratos' | 'hydra'>;
+
+/** Everything of an `Ory` that goes over its APIs; `close` is added by whoever started the servers. */
+export async function connect(endpoints: Endpoints): Promise<Omit<Ory, 'close'>> {
+  const { kratos, hydra } = endpoints;
+  const testKey = await generateKeyPair('RS256', { extractable: true });
+  const testKid = `test-${randomUUID()}`;
+  await putKey(hydra.adminUrl, testKeySet, testKid, testKey.privateKey);
+  const clients = new Map<string, Promise<OAuth2Client>>();
+
+  return {
+    ...endpoints,
+    createPerson: (traits) => createPerson(kratos.adminUrl, traits),
+    login: (person) => login(kratos.publicUrl, person),
+    loginBrowser: (person) => loginBrowser(kratos.publicUrl, person),
+    async logout(session) {
+      const body = { session_token: session.token };
+      await expectOk(`${kratos.publicUrl}/self-service/logout/api`, jsonRequest('DELETE', body));
+    },
+    async revokeSession(sessionId) {
+      await expectOk(`${kratos.adminUrl}/admin/sessions/${sessionId}`, { method: 'DELETE' });
+    },
+    async setPersonState(personId, state) {
+      const patch = [{ op: 'replace', path: '/state', value: state }];
+      await expectOk(`${kratos.adminUrl}/admin/identities/${personId}`, jsonRequest('PATCH', patch));
+    },
+    async accessToken(request = {}) {
+      const key = JSON.stringify([request.audience, request.scope, request.lifespanSeconds, request.strategy]);
+      const client = clients.get(key) ?? createClient(hydra.adminUrl, request);
+      clients.set(key, client);
+      return requestToken(hydra.publicUrl, await client, request);
+    },
+    sign: (claims, header = {}) => signToken(testKey.privateKey, testKid, claims, header),
+    async rotateKey() {
+      const { privateKey } = await generateKeyPair('RS256', { extractable: true });
+      await putKey(hydra.adminUrl, accessTokenKeySet, randomUUID(), privateKey);
+    },
+  };
+}
+
+export interface OAuth2Client {
+  readonly id: string;
+  readonly secret: string;
+}
+
+async function createPerson(adminUrl: string, traits: Record<string, unknown> = {}): Promise<Person> {
+  const unique = randomBytes(6).toString('hex');
+  const password = `correct-horse-${unique}`;
+  const merged = { email: `person-${unique}@example.com`, name: { first: 'Test', last: 'Person' }, ...traits };
+  const body = { schema_id: 'person', traits: merged, credentials: { password: { config: { password } } } };
+  const identity = await expectOk(`${adminUrl}/admin/identities`, jsonRequest('POST', body));
+  return { id: text(identity, 'id'), email: String(merged.email), password };
+}
+
+async function login(publicUrl: string, person: Person): Promise<Session> {
+  const flow = await expectOk(`${publicUrl}/self-service/login/api`, { headers: { accept: 'application/json' } });
+  const answer = await expectOk(
+    `${publicUrl}/self-service/login?flow=${text(flow, 'id')}`,
+    jsonRequest('POST', { method: 'password', identifier: person.email, password: person.password }),
+  );
+  return { id: text(answer, 'session', 'id'), token: text(answer, 'session_token') };
+}
+
+async function loginBrowser(publicUrl: string, person: Person): Promise<BrowserSession> {
+  const jar = new CookieJar();
+  const begun = await fetch(`${publicUrl}/self-service/login/browser`, { headers: { accept: 'application/json' } });
+  jar.take(begun);
+  const flow = parse(await begun.text());
+  const request = jsonRequest('POST', {
+    method: 'password',
+    identifier: person.email,
+    password: person.password,
+    csrf_token: csrfToken(flow),
+  });
+  const response = await fetch(`${publicUrl}/self-service/login?flow=${text(flow, 'id')}`, {
+    ...request,
+    headers: { ...request.headers, cookie: jar.header() },
+  });
+  jar.take(response);
+  const body = await response.text();
+  const value = jar.get(cookieName);
+  if (response.status !== 200 || value === undefined) throw new Error(`browser login: ${response.status} ${body}`);
+  return { id: text(parse(body), 'session', 'id'), cookie: { name: cookieName, value } };
+}
+
+/** The hidden `csrf_token` input of a flow. */
+export function csrfToken(flow: unknown): string {
+  const nodes = at(flow, 'ui', 'nodes');
+  const list: unknown[] = Array.isArray(nodes) ? nodes : [];
+  return text(
+    list.find((node) => at(node, 'attributes', 'name') === 'csrf_token'),
+    'attributes',
+    'value',
+  );
+}
+
+/** A client that may ask for exactly what the request asks for. */
+export async function createClient(adminUrl: string, request: TokenRequest): Promise<OAuth2Client> {
+  const body = {
+    client_secret: randomBytes(16).toString('hex'),
+    grant_types: ['client_credentials'],
+    scope: request.scope ?? '',
+    audience: request.audience ?? [],
+    access_token_strategy: request.strategy ?? 'jwt',
+    token_endpoint_auth_method: 'client_secret_basic',
+    ...(request.lifespanSeconds === undefined
+      ? {}
+      : { client_credentials_grant_access_token_lifespan: `${request.lifespanSeconds}s` }),
+  };
+  const client = await expectOk(`${adminUrl}/admin/clients`, jsonRequest('POST', body));
+  return { id: text(client, 'client_id'), secret: body.client_secret };
+}
+
+async function requestToken(publicUrl: string, client: OAuth2Client, request: TokenRequest): Promise<string> {
+  const form = new URLSearchParams({ grant_type: 'client_credentials' });
+  if (request.scope !== undefined) form.set('scope', request.scope);
+  for (const audience of request.audience ?? []) form.append('audience', audience);
+  const headers = { authorization: basic(client) };
+  const answer = await expectOk(`${publicUrl}/oauth2/token`, { method: 'POST', headers, body: form });
+  return text(answer, 'access_token');
+}
+
+export function basic({ id, secret }: OAuth2Client): string {
+  return `Basic ${Buffer.from(`${encodeURIComponent(id)}:${encodeURIComponent(secret)}`).toString('base64')}`;
+}
+
+async function putKey(adminUrl: string, set: string, kid: string, privateKey: CryptoKey): Promise<void> {
+  const jwk = { ...(await exportJWK(privateKey)), kid, alg: 'RS256', use: 'sig' };
+  await expectOk(`${adminUrl}/admin/keys/${set}/${kid}`, jsonRequest('PUT', jwk));
+}
+
+async function signToken(
+  key: CryptoKey,
+  kid: string,
+  claims: Record<string, unknown>,
+  header: Record<string, unknown>,
+): Promise<string> {
+  const merged = { alg: 'RS256', kid, typ: 'JWT', ...header };
+  const kept = Object.fromEntries(Object.entries(merged).filter(([, value]) => value !== undefined));
+  return new SignJWT(claims).setProtectedHeader(kept as JWTHeaderParameters).sign(key);
+}
+
+/** Enough of RFC 6265 for one origin. */
+export class CookieJar {
+  readonly #cookies = new Map<string, string>();
+
+  take(response: Response): void {
+    for (const line of response.headers.getSetCookie()) {
+      const pair = line.split(';', 1)[0] ?? '';
+      const equals = pair.indexOf('=');
+      const gone = /;\s*max-age=0(;|$)/i.test(line);
+      if (gone) this.#cookies.delete(pair.slice(0, equals));
+      else this.#cookies.set(pair.slice(0, equals), pair.slice(equals + 1));
+    }
+  }
+
+  get(name: string): string | undefined {
+    return this.#cookies.get(name);
+  }
+
+  header(): string {
+    return [...this.#cookies].map(([name, value]) => `${name}=${value}`).join('; ');
+  }
+}
+
+interface JsonRequest {
+  readonly method: string;
+  readonly headers: Record<string, string>;
+  readonly body: string;
+}
+
+export function jsonRequest(method: string, body: unknown): JsonRequest {
+  const headers = { accept: 'application/json', 'content-type': 'application/json' };
+  return { method, headers, body: JSON.stringify(body) };
+}
+
+async function expectOk(url: string, init: RequestInit): Promise<unknown> {
+  const response = await fetch(url, { redirect: 'error', ...init });
+  const body = await response.text();
+  if (!response.ok) throw new Error(`${init.method ?? 'GET'} ${new URL(url).pathname}: ${response.status} ${body}`);
+  return body === '' ? undefined : parse(body);
+}
+
+function parse(json: string): unknown {
+  return JSON.parse(json);
+}
+
+/** The value at a path of member names, `undefined` where there is none. */
+export function at(value: unknown, ...path: readonly string[]): unknown {
+  let current = value;
+  for (const name of path) {
+    if (typeof current !== 'object' || current === null) return undefined;
+    current = (current as Record<string, unknown>)[name];
+  }
+  return current;
+}
+
+function text(value: unknown, ...path: readonly string[]): string {
+  const found = at(value, ...path);
+  if (typeof found !== 'string') throw new Error(`no string at ${path.join('.')}`);
+  return found;
+}

@@ -1,0 +1,38 @@
+// What an Ory does, as far as the edge relies on it. The development Ory and the real one pass the same assertions, so
+// that the one cannot drift from the other. Each part is a file of its own.
+import { afterAll, beforeAll, describe } from 'vitest';
+import { describeLogin } from './contract-login.ts';
+import { describeSessionEnd } from './contract-session-end.ts';
+import { describeTokens } from './contract-tokens.ts';
+import { describeWhoami } from './contract-whoami.ts';
+import type { Ory, OryOptions } from './ory.ts';
+
+export type StartOry = (options?: OryOptions) => Promise<Ory>;
+
+export function describeOry(name: string, start: StartOry): void {
+  describe(name, () => {
+    describePart('whoami', start, describeWhoami);
+    describePart('login', start, describeLogin);
+    describePart('the end of a session', start, describeSessionEnd, { sessionLifespanSeconds: 20 });
+    describePart('access tokens', start, describeTokens);
+  });
+}
+
+/** `ory` is a function, because there is none before the tests run. */
+export type Part = (ory: () => Ory) => void;
+
+function describePart(name: string, start: StartOry, part: Part, options?: OryOptions): void {
+  describe(name, () => {
+    let ory: Ory | undefined;
+    beforeAll(async () => {
+      ory = await start(options);
+    });
+    afterAll(async () => {
+      await ory?.close();
+    });
+    part(() => {
+      if (!ory) throw new Error('the Ory did not start');
+      return ory;
+    });
+  });
+}

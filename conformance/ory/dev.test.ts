@@ -1,0 +1,4 @@
+import { describeOry } from './contract.ts';
+import { startDevelopmentOry } from './dev.ts';
+
+describeOry('the development Ory', startDevelopmentOry);

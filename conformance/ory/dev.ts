@@ -1,0 +1,21 @@
+// The development Ory, driven as the real one is: over its APIs alone. Network.
+import { startDevOry } from '../../src/dev/ory.ts';
+import { connect } from './client.ts';
+import type { Ory, OryOptions } from './ory.ts';
+
+export async function startDevelopmentOry(options: OryOptions = {}): Promise<Ory> {
+  const { sessionLifespanSeconds } = options;
+  const dev = await startDevOry({
+    port: 0,
+    audience: [],
+    ...(sessionLifespanSeconds === undefined ? {} : { sessionLifespanSeconds }),
+  });
+  const both = { publicUrl: dev.url, adminUrl: dev.url };
+  try {
+    const ory = await connect({ name: 'development Ory', kratos: both, hydra: { ...both, issuer: dev.issuer } });
+    return { ...ory, close: dev.close };
+  } catch (error) {
+    await dev.close();
+    throw error;
+  }
+}

@@ -1,0 +1,84 @@
+// How a suite drives an Ory, whether the development one or the real servers. Types alone, no I/O.
+
+export interface Person {
+  readonly id: string;
+  readonly email: string;
+  readonly password: string;
+}
+
+/** A native session: `token` begins with `ory_st_`. */
+export interface Session {
+  readonly id: string;
+  readonly token: string;
+}
+
+export interface BrowserSession {
+  readonly id: string;
+  readonly cookie: { readonly name: string; readonly value: string };
+}
+
+export interface TokenRequest {
+  /** Default: none, which gives `aud: []`. */
+  readonly audience?: readonly string[];
+  /** Space-separated. Default: none. */
+  readonly scope?: string;
+  /** Default: the server's own. */
+  readonly lifespanSeconds?: number;
+  /** Default: `jwt`. */
+  readonly strategy?: 'jwt' | 'opaque';
+}
+
+export interface Ory {
+  readonly name: string;
+  readonly kratos: { readonly publicUrl: string; readonly adminUrl: string };
+  readonly hydra: { readonly publicUrl: string; readonly adminUrl: string; readonly issuer: string };
+
+  /** By the admin API. The email is unique; `traits` are merged over `{email, name}`. */
+  createPerson(traits?: Record<string, unknown>): Promise<Person>;
+  /** By the API flow. */
+  login(person: Person): Promise<Session>;
+  /** By the browser flow, with cookie jar and csrf token, as JSON. */
+  loginBrowser(person: Person): Promise<BrowserSession>;
+  /** `DELETE /self-service/logout/api` */
+  logout(session: Session): Promise<void>;
+  /** `DELETE /admin/sessions/{id}` */
+  revokeSession(sessionId: string): Promise<void>;
+  setPersonState(personId: string, state: 'active' | 'inactive'): Promise<void>;
+
+  /** By the client_credentials grant of a client made for this request. */
+  accessToken(request?: TokenRequest): Promise<string>;
+  /**
+   * Signs any claims and header with a private key that is published in the JWKS, so that tests make tokens that differ
+   * in one thing. Nothing is added to the claims; `header` is merged over `{alg: 'RS256', kid, typ: 'JWT'}`, and a
+   * member that is `undefined` there is left out.
+   */
+  sign(claims: Record<string, unknown>, header?: Record<string, unknown>): Promise<string>;
+  /** A new signing key for access tokens; tokens issued from now on use it. The old ones stay published. */
+  rotateKey(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** What callers of `startRealOry` and of `conformance/ory/dev.ts` may vary. */
+export interface OryOptions {
+  /** Default: a day. */
+  readonly sessionLifespanSeconds?: number;
+  /** Addresses that `return_to` may begin with, beside Ory's own; the development Ory takes every loopback one anyway. */
+  readonly returnUrls?: readonly string[];
+}
+
+/** A server that runs as a process of its own, on the same ports and data from one start to the next. */
+export interface ServerProcess {
+  /** SIGKILL; resolves once the process is gone. */
+  kill(): Promise<void>;
+  /** Starts it again and resolves once it is ready. */
+  start(): Promise<void>;
+  /** SIGSTOP: it accepts connections and answers nothing. */
+  pause(): void;
+  /** SIGCONT */
+  resume(): void;
+}
+
+/** The real servers: `startRealOry()` of `real.ts`. */
+export interface RealOry extends Ory {
+  readonly processes: { readonly kratos: ServerProcess; readonly hydra: ServerProcess };
+}

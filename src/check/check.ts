@@ -1,0 +1,92 @@
+// The whole life of a check, straight down: normalise the request, find the rule, find the credential, verify it
+// through the identity cache, decide. The answer is written by response/. Does I/O only through the verifiers.
+import type { Config, Requirement, Rule } from '../config/config.ts';
+import { bearerReading, extract } from './credential/extract.ts';
+import { type Attempt, attemptWith, attemptWithout, strongest } from './decide.ts';
+import type { IdentityCache } from './identity/cache/memory.ts';
+import type { Verifier } from './identity/identity.ts';
+import type { Log } from './log.ts';
+import type { CheckRequest } from './request/check-request.ts';
+import { normalise } from './request/normalise.ts';
+import { findRule } from './rule/find-rule.ts';
+import { deny, type Verdict } from './verdict.ts';
+
+export interface CheckParts {
+  readonly config: Config;
+  readonly cache: IdentityCache;
+  readonly verifiers: { readonly session: Verifier | undefined; readonly token: Verifier | undefined };
+  readonly log: Log;
+}
+
+/** Judges one request. Never throws: whatever is unexpected is a denial. */
+export type Check = (request: CheckRequest) => Promise<Verdict>;
+
+export function createCheck(parts: CheckParts): Check {
+  return async (request) => {
+    try {
+      return await judge(request, parts);
+    } catch (error) {
+      parts.log.error(
+        { err: { name: error instanceof Error ? error.name : typeof error, stack: stackOf(error) } },
+        'a check failed: the request is denied',
+      );
+      return deny('internal_error');
+    }
+  };
+}
+
+async function judge(request: CheckRequest, parts: CheckParts): Promise<Verdict> {
+  const target = normalise(request);
+  if (!target) return deny('path_ambiguous');
+
+  const rule = findRule(parts.config.rules, target);
+  if (!rule) return deny('no_rule');
+  if (rule.access.kind === 'anyone') return anonymous(rule);
+  // A browser's question before a request carries no identity, whatever stands beside it.
+  if (request.preflight) return rule.access.kind === 'identify' ? anonymous(rule) : deny('credential_missing', rule);
+
+  const failed: Exclude<Attempt, { kind: 'satisfied' }>[] = [];
+  for (const requirement of rule.access.anyOf) {
+    const attempt = await attemptOne(request, requirement, rule.access.anyOf, parts);
+    if (attempt.kind === 'satisfied') {
+      const { identity, setCookie } = attempt;
+      return { kind: 'allow', reason: identity.kind, rule, identity, setCookie };
+    }
+    failed.push(attempt);
+  }
+  if (rule.access.kind === 'identify') return anonymous(rule);
+
+  const outcome = strongest(failed);
+  switch (outcome.kind) {
+    case 'missing':
+      return deny('credential_missing', rule);
+    case 'refused':
+      return deny(outcome.reason, rule);
+    case 'unavailable':
+      return deny(outcome.reason, rule, outcome.retryAfterSeconds);
+  }
+}
+
+async function attemptOne(
+  request: CheckRequest,
+  requirement: Requirement,
+  anyOf: readonly Requirement[],
+  parts: CheckParts,
+): Promise<Attempt> {
+  const extraction = extract(request, requirement.kind, bearerReading(anyOf), parts.config.sessions?.cookies ?? []);
+  if (extraction.kind !== 'found') return attemptWithout(extraction);
+  const verifier = parts.verifiers[requirement.kind];
+  if (!verifier) throw new Error(`no verifier for ${requirement.kind}`);
+  const verification = await parts.cache.verify(extraction.credential, verifier);
+  return attemptWith(verification, requirement);
+}
+
+function anonymous(rule: Rule): Verdict {
+  return { kind: 'allow', reason: 'anonymous', rule, identity: undefined, setCookie: [] };
+}
+
+/** Where it happened, without the message: it may quote what a client sent. */
+function stackOf(error: unknown): string {
+  const lines = error instanceof Error ? (error.stack ?? '').split('\n') : [];
+  return lines.slice(lines.findLastIndex((line) => !line.startsWith('    at ')) + 1).join('\n');
+}

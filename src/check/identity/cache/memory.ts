@@ -1,0 +1,115 @@
+// What the authorizer remembers of verified credentials, in this process's memory. No I/O.
+import { hash } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
+import type { Clock } from '../../clock.ts';
+import type { Credential } from '../../credential/credential.ts';
+import type { Identity, Verification, Verifier } from '../identity.ts';
+
+export interface IdentityCacheOptions {
+  readonly ttlMs: number;
+  readonly negativeTtlMs: number;
+  readonly staleIfErrorMs: number;
+  readonly maxEntries: number;
+  readonly clock: Clock;
+}
+
+interface Remembered {
+  readonly identity: Identity;
+  readonly from: number;
+  readonly freshUntil: number;
+  readonly staleUntil: number;
+}
+
+type Refusal = Extract<Verification, { kind: 'rejected' }>;
+
+/** Garbage costs nothing to make: what is remembered of it is bounded apart, and pushes out no identity. */
+const MAX_NEGATIVE_ENTRIES = 10_000;
+
+export class IdentityCache {
+  readonly #options: IdentityCacheOptions;
+  readonly #identities: LRUCache<string, Remembered>;
+  readonly #refusals: LRUCache<string, { readonly refusal: Refusal; readonly from: number; readonly until: number }>;
+  readonly #underWay = new Map<string, Promise<Verification>>();
+
+  constructor(options: IdentityCacheOptions) {
+    this.#options = options;
+    this.#identities = new LRUCache({ max: options.maxEntries });
+    this.#refusals = new LRUCache({ max: Math.min(options.maxEntries, MAX_NEGATIVE_ENTRIES) });
+  }
+
+  /**
+   * Verifies through the cache. Any number of checks of one credential make one call, which belongs to none of them:
+   * a client that goes away does not end it. A cookie that Ory sets goes to the check that made the call.
+   */
+  async verify(credential: Credential, verifier: Verifier): Promise<Verification> {
+    const key = cacheKey(credential);
+    const remembered = this.#recall(key, verifier);
+    if (remembered) return remembered;
+    const underWay = this.#underWay.get(key);
+    if (underWay) return withoutCookies(await underWay);
+    const asked = this.#ask(key, credential, verifier).finally(() => this.#underWay.delete(key));
+    this.#underWay.set(key, asked);
+    return await asked;
+  }
+
+  #recall(key: string, verifier: Verifier): Verification | undefined {
+    const now = this.#options.clock();
+    const entry = this.#identities.get(key);
+    if (entry && !verifier.stillTrusted(entry.identity)) this.#identities.delete(key);
+    else if (entry && within(now, entry.from, entry.freshUntil)) return verified(entry.identity);
+    const refused = this.#refusals.get(key);
+    return refused && within(now, refused.from, refused.until) ? refused.refusal : undefined;
+  }
+
+  async #ask(key: string, credential: Credential, verifier: Verifier): Promise<Verification> {
+    // From before the call: however long Ory takes, nothing is remembered for longer than it may be.
+    const from = this.#options.clock();
+    const verification = await verifier.verify(credential);
+    switch (verification.kind) {
+      case 'verified':
+        this.#remember(key, verification.identity, from, verification.cacheForMs);
+        return verification;
+      case 'rejected':
+        this.#identities.delete(key);
+        if (verification.ory && this.#options.negativeTtlMs > 0) {
+          this.#refusals.set(key, { refusal: verification, from, until: from + this.#options.negativeTtlMs });
+        }
+        return verification;
+      case 'unavailable':
+        return this.#stale(key, verifier) ?? verification;
+    }
+  }
+
+  #remember(key: string, identity: Identity, from: number, cacheForMs: number | undefined): void {
+    this.#refusals.delete(key);
+    const end = identity.expiresAtMs ?? Number.POSITIVE_INFINITY;
+    const freshUntil = Math.min(from + Math.min(this.#options.ttlMs, cacheForMs ?? Number.POSITIVE_INFINITY), end);
+    const staleUntil = Math.min(freshUntil + this.#options.staleIfErrorMs, end);
+    if (staleUntil > from) this.#identities.set(key, { identity, from, freshUntil, staleUntil });
+    else this.#identities.delete(key);
+  }
+
+  #stale(key: string, verifier: Verifier): Verification | undefined {
+    const entry = this.#identities.get(key);
+    if (!entry || !verifier.stillTrusted(entry.identity)) return undefined;
+    return within(this.#options.clock(), entry.from, entry.staleUntil) ? verified(entry.identity) : undefined;
+  }
+}
+
+/** A clock that went back proves nothing: what was remembered "later" is not used. */
+function within(now: number, from: number, until: number): boolean {
+  return now >= from && now < until;
+}
+
+function verified(identity: Identity): Verification {
+  return { kind: 'verified', identity, cacheForMs: undefined, setCookie: [] };
+}
+
+function withoutCookies(verification: Verification): Verification {
+  return verification.kind === 'verified' ? { ...verification, setCookie: [] } : verification;
+}
+
+/** The whole digest over kind and value: no credential is kept, and none stands for another. */
+function cacheKey(credential: Credential): string {
+  return hash('sha256', `${credential.kind}\0${credential.value}`, 'base64url');
+}

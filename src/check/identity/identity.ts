@@ -1,0 +1,63 @@
+// What a verified credential stands for, and what verifying one can lead to. No I/O.
+import type { Credential } from '../credential/credential.ts';
+import type { RejectReason, UnavailableReason } from '../reason.ts';
+
+export type Json = null | boolean | number | string | readonly Json[] | JsonObject;
+export interface JsonObject {
+  readonly [key: string]: Json;
+}
+
+export type Identity =
+  | {
+      readonly kind: 'session';
+      /** Kratos's answer to whoami. */
+      readonly session: JsonObject;
+      /** Milliseconds since the epoch; undefined where Kratos did not say. */
+      readonly expiresAtMs: number | undefined;
+    }
+  | {
+      readonly kind: 'token';
+      readonly claims: JsonObject;
+      /** The claim `aud`, always as a list. */
+      readonly audiences: readonly string[];
+      readonly expiresAtMs: number;
+      /** The key that it was verified with: `material` is the key itself, as text. */
+      readonly key: { readonly kid: string; readonly material: string };
+    };
+
+/** An outage is not a bad login: `unavailable` says that nobody could be asked. */
+export type Verification =
+  | {
+      readonly kind: 'verified';
+      readonly identity: Identity;
+      /** Ory's own bound on remembering the answer. */
+      readonly cacheForMs: number | undefined;
+      /** For the one client that asked, and for no cache. */
+      readonly setCookie: readonly string[];
+    }
+  /** `ory`: whether this is Ory's own no, the only kind that may be remembered. */
+  | { readonly kind: 'rejected'; readonly reason: RejectReason; readonly ory: boolean }
+  | {
+      readonly kind: 'unavailable';
+      readonly reason: UnavailableReason;
+      readonly retryAfterSeconds: number | undefined;
+    };
+
+export interface Verifier {
+  /** Never throws for what a client or Ory sent. */
+  verify(credential: Credential): Promise<Verification>;
+  /** Whether a remembered identity may still be used: false once what it was verified with is gone. */
+  stillTrusted(identity: Identity): boolean;
+}
+
+export function rejected(reason: RejectReason): Verification {
+  return { kind: 'rejected', reason, ory: false };
+}
+
+export function unavailable(reason: UnavailableReason, retryAfterSeconds?: number): Verification {
+  return { kind: 'unavailable', reason, retryAfterSeconds };
+}
+
+export function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,106 @@
+// Calls to Ory: one GET at a time, bounded in time, size and number. Does network I/O through undici.
+import { getCACertificates } from 'node:tls';
+import { Agent, type Dispatcher } from 'undici';
+
+export interface OryAnswer {
+  readonly kind: 'answer';
+  readonly status: number;
+  /** Values of one header, by lower-case name. */
+  header(name: string): readonly string[];
+  readonly body: string;
+}
+
+/** No answer was had: refused, reset, too slow, too large, or too many calls under way. */
+export interface NoAnswer {
+  readonly kind: 'none';
+  readonly cause: string;
+}
+
+export interface OryClient {
+  /** GET without following redirects. Never throws. */
+  get(url: string, headers: Readonly<Record<string, string>>): Promise<OryAnswer | NoAnswer>;
+  close(): Promise<void>;
+}
+
+const MAX_BODY_BYTES = 1024 * 1024;
+const MAX_CONNECTIONS = 128;
+/** When Ory hangs, further checks are answered at once instead of piling up. */
+const MAX_UNDER_WAY = 2_048;
+
+/** `timeoutMs` bounds the whole call, connection and body included. */
+export function createOryClient(timeoutMs: number): OryClient {
+  const agent = new Agent({
+    connections: MAX_CONNECTIONS,
+    pipelining: 1,
+    keepAliveTimeout: 10_000,
+    connect: { timeout: timeoutMs, ca: [...getCACertificates('default'), ...getCACertificates('system')] },
+    headersTimeout: timeoutMs,
+    bodyTimeout: timeoutMs,
+    maxResponseSize: MAX_BODY_BYTES,
+  });
+  let underWay = 0;
+  return {
+    async get(url, headers) {
+      if (underWay >= MAX_UNDER_WAY) return { kind: 'none', cause: 'too many calls under way' };
+      underWay++;
+      try {
+        return await getOnceMore(agent, url, headers, AbortSignal.timeout(timeoutMs));
+      } catch (error) {
+        return { kind: 'none', cause: causeOf(error) };
+      } finally {
+        underWay--;
+      }
+    },
+    close: () => agent.destroy(),
+  };
+}
+
+/** A kept-alive connection that Ory has just closed is not an outage: a GET that got no answer is sent once more. */
+async function getOnceMore(
+  agent: Agent,
+  url: string,
+  headers: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+): Promise<OryAnswer> {
+  try {
+    return await getOnce(agent, url, headers, signal);
+  } catch (error) {
+    if (!['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'].includes(codeOf(error)) || signal.aborted) throw error;
+    return await getOnce(agent, url, headers, signal);
+  }
+}
+
+async function getOnce(
+  agent: Agent,
+  url: string,
+  headers: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+): Promise<OryAnswer> {
+  const { origin, pathname, search } = new URL(url);
+  const response = await agent.request({
+    origin,
+    path: `${pathname}${search}`,
+    method: 'GET',
+    headers: { accept: 'application/json', 'user-agent': 'ory-envoy', ...headers },
+    signal,
+  } satisfies Dispatcher.RequestOptions);
+  const body = await response.body.text();
+  return {
+    kind: 'answer',
+    status: response.statusCode,
+    header(name) {
+      const value = response.headers[name];
+      return value === undefined ? [] : typeof value === 'string' ? [value] : value;
+    },
+    body,
+  };
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : '';
+}
+
+/** An error's code or name alone: its message may quote what was sent. */
+function causeOf(error: unknown): string {
+  return codeOf(error) || (error instanceof Error ? error.name : 'unknown');
+}

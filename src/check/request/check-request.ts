@@ -1,0 +1,22 @@
+// One authorization question, whichever transport brought it. No I/O.
+
+/** Header values are as received, one character a byte, one entry a header line; a transport may have joined lines with a comma. */
+export interface CheckRequest {
+  readonly method: string;
+  /** As received, possibly with a port. Undefined where there was none, or more than one. */
+  readonly host: string | undefined;
+  /** As received, without the query. */
+  readonly path: string;
+  /** With its question mark, or empty. */
+  readonly query: string;
+  readonly authorization: readonly string[];
+  readonly sessionToken: readonly string[];
+  readonly cookie: readonly string[];
+  /** A CORS preflight: OPTIONS with Origin and Access-Control-Request-Method (Fetch, section 3.2.2). */
+  readonly preflight: boolean;
+  readonly accept: string | undefined;
+  readonly requestedWith: string | undefined;
+  readonly secFetchMode: string | undefined;
+  readonly secFetchDest: string | undefined;
+  readonly requestId: string | undefined;
+}

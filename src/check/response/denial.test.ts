@@ -1,0 +1,161 @@
+// What a client is told, reason by reason.
+import { describe, expect, test } from 'vitest';
+import { parseConfig } from '../../config/load.ts';
+import { DENIALS, type DenyReason } from '../reason.ts';
+import type { CheckRequest } from '../request/check-request.ts';
+import { request } from '../testing/request.ts';
+import { deny } from '../verdict.ts';
+import { denialOf } from './denial.ts';
+
+const config = parseConfig(
+  `ory: { url: https://ory.example }
+edge: { upstream: "http://127.0.0.1:3000", public_url: https://app.example }
+tokens: { audiences: [api] }
+rules:
+  - { name: session, match: { path: /s }, require: { session: {} } }
+  - { name: token, match: { path: /t }, require: { token: {} } }
+  - { name: page, match: { path: "/**" }, require: { session: {} }, unauthenticated: redirect }
+`,
+  'f.yaml',
+  { env: {} },
+);
+const ruleOf = (name: string) => config.rules.find((rule) => rule.name === name);
+const answer = (reason: DenyReason, rule: string, given: Partial<CheckRequest> = {}, retry?: number) => {
+  const denial = denialOf(deny(reason, ruleOf(rule), retry), request(given), config);
+  return { ...denial, headers: Object.fromEntries(denial.headers) };
+};
+
+const STATUS: Record<number, DenyReason[]> = {
+  400: ['path_ambiguous', 'credential_ambiguous'],
+  401: [
+    'credential_missing',
+    'credential_malformed',
+    'session_invalid',
+    'token_malformed',
+    'token_expired',
+    'token_not_yet_valid',
+    'token_signature_invalid',
+    'token_algorithm_forbidden',
+    'token_key_unknown',
+    'token_issuer_mismatch',
+    'token_audience_mismatch',
+    'token_kind_wrong',
+    'token_inactive',
+  ],
+  403: ['aal_insufficient', 'session_too_old', 'scope_insufficient', 'claim_mismatch', 'no_rule'],
+  503: ['ory_unreachable', 'ory_error', 'ory_rate_limited', 'jwks_unavailable', 'internal_error'],
+};
+const ROWS = Object.entries(STATUS).flatMap(([status, reasons]) =>
+  reasons.map((reason) => [reason, Number(status)] as const),
+);
+
+describe('every reason', () => {
+  test('is in the design’s table, and the table in the code', () => {
+    expect(ROWS.map(([reason]) => reason).toSorted()).toEqual(Object.keys(DENIALS).toSorted());
+  });
+
+  test.each(ROWS)('%s is %d with a problem that is stored nowhere', (reason, status) => {
+    const { headers, body, ...rest } = answer(reason, 'token');
+    expect(rest).toEqual({ status });
+    expect(headers['content-type']).toBe('application/problem+json');
+    expect(headers['cache-control']).toBe('no-store');
+    expect(headers['retry-after']).toBe(status === 503 ? '1' : undefined);
+    expect(JSON.parse(body)).toEqual({
+      type: `urn:ory-envoy:reason:${reason}`,
+      title: expect.stringMatching(/^[A-Z][A-Za-z ]+$/),
+      status,
+      reason,
+      request_id: 'r-1',
+    });
+    const challenge = 'Bearer realm="https://app.example"';
+    const invalid = `${challenge}, error="invalid_token", error_description="${JSON.parse(body).title}"`;
+    expect(headers['www-authenticate']).toBe(
+      status !== 401 ? undefined : reason.startsWith('token_') ? invalid : challenge,
+    );
+    expect(answer(reason, 'session').headers['www-authenticate']).toBeUndefined();
+  });
+
+  test.each([
+    [undefined, '1'],
+    [0, '1'],
+    [7, '7'],
+    [3_600, '60'],
+  ])('Retry-After of %s is %s', (seconds, text) => {
+    expect(answer('ory_rate_limited', 'session', {}, seconds).headers['retry-after']).toBe(text);
+  });
+});
+
+describe('the request id', () => {
+  test.each(['a"b', 'a\r\nb', 'x'.repeat(65), '', '<script>'])('%j of a client is not repeated', (requestId) => {
+    expect(JSON.parse(answer('session_invalid', 'session', { requestId }).body).request_id).toMatch(/^[0-9a-f-]{36}$/);
+  });
+});
+
+describe('a redirect to the login', () => {
+  const navigation: Partial<CheckRequest> = {
+    path: '/a/b',
+    query: '?q=1&r=é',
+    accept: 'text/html,application/xhtml+xml',
+  };
+  const base = 'https://ory.example/self-service/login/browser?return_to=';
+
+  test('is for a navigation, with the whole address to return to, and stored nowhere', () => {
+    const latin1 = Buffer.from('?q=1&r=é').toString('latin1');
+    expect(answer('credential_missing', 'page', { ...navigation, query: latin1 })).toEqual({
+      status: 302,
+      headers: {
+        location: `${base}https%3A%2F%2Fapp.example%2Fa%2Fb%3Fq%3D1%26r%3D%25C3%25A9`,
+        'cache-control': 'no-store',
+      },
+      body: '',
+    });
+  });
+
+  test.each<[string, Partial<CheckRequest>]>([
+    ['a POST', { method: 'POST' }],
+    ['a HEAD', { method: 'HEAD' }],
+    ['no Accept', { accept: undefined }],
+    ['JSON', { accept: 'application/json' }],
+    ['anything', { accept: '*/*' }],
+    ['an XHR', { requestedWith: 'XMLHttpRequest' }],
+    ['a fetch', { secFetchMode: 'cors' }],
+    ['a picture', { secFetchDest: 'image' }],
+    ['a script', { secFetchMode: 'no-cors', secFetchDest: 'script' }],
+  ])('is not for %s', (_, given) => {
+    expect(answer('session_invalid', 'page', { ...navigation, ...given }).status).toBe(401);
+  });
+
+  test.each<[DenyReason, number]>([
+    ['session_invalid', 302],
+    ['credential_malformed', 302],
+    ['credential_ambiguous', 400],
+    ['aal_insufficient', 403],
+    ['ory_unreachable', 503],
+    ['internal_error', 503],
+  ])('%s of a navigation is %d', (reason, status) => {
+    expect(answer(reason, 'page', navigation).status).toBe(status);
+  });
+
+  test('is not on a rule that denies', () => {
+    expect(answer('credential_missing', 'session', navigation).status).toBe(401);
+  });
+
+  test.each([
+    '?//evil.example',
+    '?return_to=https://evil.example',
+    '?\\evil',
+    '?a#@evil.example',
+    '?%0d%0aset-cookie:x',
+    '?@evil.example',
+    '?\x80\xff"\'<>',
+  ])('leads back to the edge’s own origin with %j', (query) => {
+    const { location } = answer('credential_missing', 'page', { ...navigation, query }).headers;
+    expect(location).toMatch(/^[\x21-\x7e]+$/);
+    const url = new URL(location ?? '');
+    expect(url.origin).toBe('https://ory.example');
+    expect([...url.searchParams.keys()]).toEqual(['return_to']);
+    const back = new URL(url.searchParams.get('return_to') ?? '');
+    expect(back.origin).toBe('https://app.example');
+    expect(back.pathname).toBe('/a/b');
+  });
+});

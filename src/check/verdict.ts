@@ -1,0 +1,27 @@
+// The outcome of a check, before a transport writes it. No I/O.
+import type { Rule } from '../config/config.ts';
+import type { Identity } from './identity/identity.ts';
+import type { AllowReason, DenyReason } from './reason.ts';
+
+export interface Allow {
+  readonly kind: 'allow';
+  readonly reason: AllowReason;
+  readonly rule: Rule;
+  /** Undefined for a request that is let through without one. */
+  readonly identity: Identity | undefined;
+  readonly setCookie: readonly string[];
+}
+
+export interface Deny {
+  readonly kind: 'deny';
+  readonly reason: DenyReason;
+  /** Undefined where no rule was reached. */
+  readonly rule: Rule | undefined;
+  readonly retryAfterSeconds: number | undefined;
+}
+
+export type Verdict = Allow | Deny;
+
+export function deny(reason: DenyReason, rule?: Rule, retryAfterSeconds?: number): Deny {
+  return { kind: 'deny', reason, rule, retryAfterSeconds };
+}

@@ -1,0 +1,37 @@
+// `generate`: configuration for a target, to standard output or into a folder.
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { loadConfig } from '../config/load.ts';
+import { generateEnvoy, type Part } from '../generate/envoy/emit.ts';
+import { UserError } from './user-error.ts';
+
+export interface GenerateOptions {
+  readonly config: string;
+  readonly output?: string;
+  readonly part: Part;
+  readonly caFile?: string;
+}
+
+/** @throws {ConfigError} {UserError} */
+export function generate(target: string, options: GenerateOptions): void {
+  if (target !== 'envoy') throw new UserError(unknownTarget(target), 2);
+  const config = loadConfig(options.config);
+  const text = generateEnvoy(config, {
+    part: options.part,
+    ...(options.caFile === undefined ? {} : { caFile: options.caFile }),
+  });
+  if (options.output === undefined) {
+    process.stdout.write(text);
+    return;
+  }
+  const file = join(options.output, `${options.part}.yaml`);
+  mkdirSync(options.output, { recursive: true });
+  writeFileSync(file, text);
+  process.stderr.write(`wrote ${file}\n`);
+}
+
+function unknownTarget(target: string): string {
+  const later = ['istio', 'envoy-gateway', 'ai-gateway', 'oathkeeper'];
+  if (later.includes(target)) return `the target ${target} is not supported yet. Choose envoy.`;
+  return `there is no target ${target}. Choose envoy.`;
+}

@@ -1,0 +1,103 @@
+// The command line: which commands there are, and what their exit codes mean. A command is loaded when it is called:
+// the authorizer does not carry the development Ory.
+import { existsSync, readFileSync } from 'node:fs';
+import { Command, CommanderError, Option } from 'commander';
+import { ConfigError } from '../config/fault.ts';
+import { PARTS, type Part } from '../generate/envoy/emit.ts';
+import { GenerateError } from '../generate/generate-error.ts';
+import { UserError } from './user-error.ts';
+
+export const DEFAULT_FILE = 'ory-envoy.yaml';
+
+/** Done, the answer is no, usage or configuration. */
+const DONE = 0;
+const NO = 1;
+const USAGE = 2;
+
+/** Runs one command. @returns the exit code: 0 done, 1 the answer is no, 2 usage or configuration. */
+export async function run(args: readonly string[]): Promise<number> {
+  try {
+    await program().parseAsync([...args], { from: 'user' });
+    return DONE;
+  } catch (error) {
+    return report(error);
+  }
+}
+
+function report(error: unknown): number {
+  // Commander has already said what is wrong; --help and --version end here too, with 0.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? DONE : USAGE;
+  if (error instanceof ConfigError) {
+    process.stderr.write(`${error.message}\n`);
+    return USAGE;
+  }
+  if (error instanceof GenerateError) {
+    process.stderr.write(`ory-envoy: ${error.message}\n`);
+    return USAGE;
+  }
+  if (error instanceof UserError) {
+    process.stderr.write(`ory-envoy: ${error.message}\n`);
+    return error.exitCode;
+  }
+  process.stderr.write(
+    `ory-envoy: this is a fault of ory-envoy itself: ${error instanceof Error ? error.stack : error}\n`,
+  );
+  return NO;
+}
+
+function program(): Command {
+  const root = new Command('ory-envoy')
+    .description('Ory sessions and OAuth2 tokens, enforced at the edge by Envoy from one policy file.')
+    .version(version())
+    .exitOverride()
+    .showHelpAfterError('(ory-envoy --help lists the commands)');
+
+  root
+    .command('up')
+    .description('the whole edge on this machine; without a file also a development Ory and a demo application')
+    .option('-c, --config <file>', `configuration file (default: ${DEFAULT_FILE} where there is one)`)
+    .action(async (options: { config?: string }) => {
+      const { up } = await import('./up.ts');
+      await up(options.config ?? (existsSync(DEFAULT_FILE) ? DEFAULT_FILE : undefined));
+    });
+
+  root
+    .command('serve')
+    .description('the authorizer')
+    .addOption(configOption())
+    .action(async (options: { config: string }) => (await import('./serve.ts')).serve(options.config));
+
+  root
+    .command('validate')
+    .description('check the file and say what it means, rule by rule')
+    .addOption(configOption())
+    .option('--json', 'for a program')
+    .action(async (options: { config: string; json?: true }) =>
+      (await import('./validate.ts')).validate(options.config, options.json === true),
+    );
+
+  root
+    .command('generate')
+    .description('configuration for a target')
+    .addOption(configOption())
+    .argument('<target>', 'envoy')
+    .option('-o, --output <dir>', 'write into this folder instead of standard output')
+    .addOption(
+      new Option('--part <part>', 'only a part, for an Envoy that one already has').choices(PARTS).default('bootstrap'),
+    )
+    .option('--ca-file <file>', 'the CA bundle where Envoy runs (default: /etc/ssl/certs/ca-certificates.crt)')
+    .action(async (target: string, options: { config: string; output?: string; part: Part; caFile?: string }) =>
+      (await import('./generate.ts')).generate(target, options),
+    );
+
+  return root;
+}
+
+function configOption(): Option {
+  return new Option('-c, --config <file>', 'configuration file').default(DEFAULT_FILE);
+}
+
+function version(): string {
+  const manifest: unknown = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
+  return (manifest as { version: string }).version;
+}

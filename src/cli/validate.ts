@@ -1,0 +1,88 @@
+// `validate`: checks the file and says what it means, rule by rule. Reads the file, writes to standard output.
+import { type Access, type Config, formatAddress, type Requirement, type Rule } from '../config/config.ts';
+import { ConfigError } from '../config/fault.ts';
+import { loadConfig } from '../config/load.ts';
+
+/** @throws {ConfigError} */
+export function validate(file: string, json: boolean): void {
+  if (!json) {
+    process.stdout.write(`${describe(file, loadConfig(file))}\n`);
+    return;
+  }
+  try {
+    const config = loadConfig(file);
+    process.stdout.write(`${JSON.stringify({ ok: true, rules: config.rules.map(ruleSummary) })}\n`);
+  } catch (error) {
+    if (error instanceof ConfigError) process.stdout.write(`${JSON.stringify({ ok: false, faults: error.faults })}\n`);
+    throw error;
+  }
+}
+
+function ruleSummary(rule: Rule): object {
+  return {
+    name: rule.name,
+    match: matchText(rule),
+    upstream: rule.upstream,
+    access: accessText(rule.access),
+    unauthenticated: rule.unauthenticated,
+  };
+}
+
+function describe(file: string, config: Config): string {
+  const { edge, sessions, tokens } = config;
+  const facts: [string, string][] = [
+    [
+      'edge',
+      `${edge.tls ? 'https' : 'http'}://${formatAddress(edge.listen)}${edge.publicUrl.endsWith(formatAddress(edge.listen)) ? '' : `, reached as ${edge.publicUrl}`}`,
+    ],
+    ...[...edge.upstreams].map(([name, url]): [string, string] => [`upstream ${name}`, url.origin]),
+    ['sessions', sessions ? `${sessions.kratosUrl}/sessions/whoami` : 'no rule takes them'],
+    ['tokens', tokens ? `issuer ${tokens.issuer}, keys ${tokens.jwksUrl}` : 'no rule takes them'],
+    ['headers', config.identityHeaders.map((header) => header.name).join(', ')],
+  ];
+  const rules = config.rules.map((rule): [string, string, string] => [
+    rule.name,
+    matchText(rule),
+    meaning(rule, edge.upstreams.size > 1),
+  ]);
+  return [
+    `${file} is valid.`,
+    '',
+    ...table(facts),
+    '',
+    'Rules, first match wins; whatever matches none is denied:',
+    ...table(rules),
+  ].join('\n');
+}
+
+function table(rows: readonly (readonly string[])[]): string[] {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  return rows.map((row) => `  ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ')}`.trimEnd());
+}
+
+function matchText(rule: Rule): string {
+  return `${rule.methods?.join(',') ?? 'any method'} ${rule.host?.source ?? ''}${rule.path.source}`;
+}
+
+function meaning(rule: Rule, namesUpstream: boolean): string {
+  const redirect = rule.unauthenticated === 'redirect' ? '; a navigation without one goes to the login' : '';
+  return `${accessText(rule.access)}${redirect}${namesUpstream ? ` -> ${rule.upstream}` : ''}`;
+}
+
+function accessText(access: Access): string {
+  switch (access.kind) {
+    case 'anyone':
+      return 'anyone, without identity';
+    case 'identify':
+      return `anyone, with identity where there is ${access.anyOf.map(requirementText).join(' or ')}`;
+    case 'require':
+      return access.anyOf.map(requirementText).join(' or ');
+  }
+}
+
+function requirementText(requirement: Requirement): string {
+  if (requirement.kind === 'session') return 'a session';
+  return requirement.audiences.length === 0
+    ? 'a token for any audience'
+    : `a token for ${requirement.audiences.join(' or ')}`;
+}

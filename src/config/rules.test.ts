@@ -1,0 +1,228 @@
+// Rules: what they may say, and between which of them there is a mistake.
+import { describe, expect, test } from 'vitest';
+import { parseConfig } from './load.ts';
+import { faultsOf, SMALLEST, withRules } from './testing.ts';
+
+const rule = (name: string, match: string, more = 'allow: anyone') => `{ name: ${name}, match: { ${match} }, ${more} }`;
+const problems = (...rules: string[]) => faultsOf(`${withRules(...rules)}tokens: { audiences: [aud] }\n`);
+
+describe('keys that are not built yet', () => {
+  test.each([
+    ['rules[0].match.mcp', withRules(rule('a', 'path: /, mcp: { method: tools/call }'))],
+    ['rules[0].cors', withRules(rule('a', 'path: /', 'allow: anyone, cors: { origins: ["https://a"] }'))],
+    ['rules[0].require.any_of', withRules(rule('a', 'path: /', 'require: { any_of: [{ session: {} }] }'))],
+    ['rules[0].require.session.aal', withRules(rule('a', 'path: /', 'require: { session: { aal: aal2 } }'))],
+    ['rules[0].require.session.max_age', withRules(rule('a', 'path: /', 'require: { session: { max_age: 15m } }'))],
+    [
+      'rules[0].require.token.scopes',
+      withRules(rule('a', 'path: /', 'require: { token: { audiences: [a], scopes: [] } }')),
+    ],
+    [
+      'rules[0].require.token.claims',
+      withRules(rule('a', 'path: /', 'require: { token: { audiences: [a], claims: {} } }')),
+    ],
+    ['cache.redis', `${SMALLEST}cache: { redis: "redis://127.0.0.1" }\n`],
+    ['edge.ory_path', 'ory: { url: "https://a" }\nedge: { upstream: "http://a:1", ory_path: /.ory }\n'],
+    ['edge.mcp', 'ory: { url: "https://a" }\nedge: { upstream: "http://a:1", mcp: { resource: "https://a/mcp" } }\n'],
+  ])('%s is refused, not ignored', (key, text) => {
+    const faults = faultsOf(text);
+    expect(faults).toHaveLength(1);
+    expect(faults[0]).toContain(` ${key}: not supported yet. Take it out`);
+  });
+
+  test('the whole example of the design names each of them, in order, and nothing else', () => {
+    const keys = faultsOf(FULL_EXAMPLE, { ORY_API_KEY: 'k', ADMIN_TOKEN: 't' }).map((fault) =>
+      fault.split(': ').slice(1, 3).join(': '),
+    );
+    expect(keys).toEqual(
+      [
+        'rules[1].require.token.scopes',
+        'rules[1].require.token.claims',
+        'rules[2].require.session.aal',
+        'rules[2].require.session.max_age',
+        'rules[3].require.any_of',
+        'rules[3].cors',
+        'cache.redis',
+        'edge.ory_path',
+        'edge.mcp',
+      ].map((key) => `${key}: not supported yet. Take it out`),
+    );
+  });
+});
+
+describe('who may pass', () => {
+  test.each([
+    ['nobody is named', 'unauthenticated: deny', 'the rule does not say who may pass'],
+    ['two answers', 'allow: anyone, require: { session: {} }', 'allow and require are both given'],
+    ['identify with require', 'require: { session: {} }, identify: true', 'identify goes with allow: anyone'],
+    ['a redirect of nobody', 'allow: anyone, unauthenticated: redirect', 'nobody is redirected'],
+    ['both at once', 'require: { session: {}, token: {} }', 'a session and a token are both required'],
+    ['nothing required', 'require: {}', 'nothing is required'],
+    ['an unknown upstream', 'allow: anyone, upstream: api', 'no upstream is called "api"'],
+    ['allow: nobody', 'allow: nobody', 'not a value'],
+  ])('%s is refused', (_, more, problem) => {
+    expect(problems(rule('a', 'path: /', more)).join('\n')).toContain(problem);
+  });
+
+  test('a token needs an audience: of its own, of all, or none on purpose', () => {
+    const text = withRules(rule('a', 'path: /', 'require: { token: {} }'));
+    expect(faultsOf(text)[0]).toContain('rules[0].require.token: the token’s audience is not said');
+    const access = (more: string) => parseConfig(text + more, 'f', { env: {} }).rules[0]?.access;
+    expect(access('tokens: { audiences: [x] }\n')).toEqual({
+      kind: 'require',
+      anyOf: [{ kind: 'token', audiences: ['x'] }],
+    });
+    expect(access('tokens: { any_audience: true }\n')).toEqual({
+      kind: 'require',
+      anyOf: [{ kind: 'token', audiences: [] }],
+    });
+    expect(faultsOf(`${SMALLEST}tokens: { audiences: [] }\n`)[0]).toContain('empty');
+    expect(faultsOf(`${SMALLEST}tokens: { audiences: [""] }\n`)[0]).toContain('empty');
+  });
+
+  test('a rule’s audiences replace the general ones', () => {
+    const { rules } = parseConfig(
+      `${withRules(rule('a', 'path: /', 'require: { token: { audiences: [mine] } }'))}tokens: { audiences: [x], any_audience: true }\n`,
+      'f',
+      { env: {} },
+    );
+    expect(rules[0]?.access).toEqual({ kind: 'require', anyOf: [{ kind: 'token', audiences: ['mine'] }] });
+  });
+
+  test('identify tries the session, then the token', () => {
+    const { rules } = parseConfig(
+      `${withRules(rule('a', 'path: /', 'allow: anyone, identify: true'))}tokens: { audiences: [x] }\n`,
+      'f',
+      { env: {} },
+    );
+    expect(rules[0]?.access).toEqual({
+      kind: 'identify',
+      anyOf: [{ kind: 'session' }, { kind: 'token', audiences: ['x'] }],
+    });
+  });
+});
+
+describe('names', () => {
+  test.each(['', 'A', 'a_b', 'a.b', 'a b', 'é', 'x'.repeat(64)])('%j is not a rule name', (name) => {
+    expect(problems(rule(JSON.stringify(name), 'path: /'))[0]).toContain('not a rule name');
+  });
+
+  test('a name is given once', () => {
+    expect(problems(rule('a', 'path: /x'), rule('a', 'path: /y'))).toEqual([
+      'f.yaml:7:13: rules[1].name: another rule is called "a". Rules need names of their own: they stand in logs and metrics',
+    ]);
+  });
+});
+
+describe('rules that can never match', () => {
+  test.each([
+    ['the same path', ['path: /a', 'path: /a']],
+    ['a wider path', ['path: /a/**', 'path: /a']],
+    ['a wider path with a trailing slash', ['path: /a/**', 'path: /a/']],
+    ['everything', ['path: /**', 'path: /x/*/y/**']],
+    ['a star before a name', ['path: /*', 'path: /a']],
+    ['any host before one', ['path: /a', 'path: /a, host: x.com']],
+    ['a wildcard before a host', ['path: /a, host: "*.x.com"', 'path: /a, host: A.X.com']],
+    ['any method before one', ['path: /a', 'path: /a, methods: [GET]']],
+    ['a method among others', ['path: /a, methods: [GET, HEAD]', 'path: /a, methods: [HEAD]']],
+    [
+      'the union of two rules’ methods',
+      ['path: /a, methods: [GET]', 'path: /**, methods: [POST]', 'path: /a, methods: [POST, GET]'],
+    ],
+    ['another spelling of the same bytes', ['path: "/%c3%a9"', 'path: /é']],
+  ])('%s is refused, with the rule that takes its requests', (_, matches) => {
+    const faults = problems(...matches.map((match, i) => rule(`r${i}`, match)));
+    expect(faults).toHaveLength(1);
+    expect(faults[0]).toContain(
+      `rules[${matches.length - 1}].match: the rule can never match: "r0" before it takes every such request`,
+    );
+  });
+
+  test.each([
+    ['a narrower path first', ['path: /a', 'path: /a/**']],
+    ['with and without a trailing slash', ['path: /a', 'path: /a/']],
+    ['a star and the rest', ['path: /*', 'path: /**']],
+    ['one host before all', ['path: /a, host: x.com', 'path: /a']],
+    ['the bare domain after the wildcard', ['path: /a, host: "*.x.com"', 'path: /a, host: x.com']],
+    ['one method before all', ['path: /a, methods: [GET]', 'path: /a']],
+    [
+      'methods on different hosts',
+      ['path: /a, host: x.com, methods: [GET]', 'path: /a, methods: [POST]', 'path: /a, methods: [GET, POST]'],
+    ],
+    ['case', ['path: /a', 'path: /A']],
+  ])('%s is right', (_, matches) => {
+    expect(problems(...matches.map((match, i) => rule(`r${i}`, match)))).toEqual([]);
+  });
+
+  test('a pattern that is refused hides no other rule and is hidden by none', () => {
+    const faults = problems(
+      rule('a', 'path: x'),
+      rule('b', 'path: y'),
+      rule('c', 'path: /z, host: "a b"'),
+      rule('d', 'path: /z'),
+    );
+    expect(faults.map((fault) => fault.split(': ')[1])).toEqual([
+      'rules[0].match.path',
+      'rules[1].match.path',
+      'rules[2].match.host',
+    ]);
+  });
+});
+
+const FULL_EXAMPLE = `ory:
+  url: https://acme.projects.oryapis.com
+  kratos: { public_url: https://k.example, admin_url: https://ka.example }
+  hydra: { public_url: https://h.example, admin_url: https://ha.example, issuer: https://h.example/, jwks_url: https://h.example/keys }
+  api_key: "\${ORY_API_KEY}"
+  session_cookies: [ory_kratos_session, "ory_session_*"]
+  login_url: https://app.acme.com/login
+  timeout: 2s
+tokens:
+  audiences: [https://api.acme.com]
+  clock_skew: 60s
+identity_headers:
+  X-User-Id:    [session.identity.id, token.sub]
+  X-User-Email: [session.identity.traits.email, token.ext.email]
+rules:
+  - name: assets
+    match: { path: "/assets/**", methods: [GET, HEAD] }
+    allow: anyone
+  - name: orders-read
+    match: { host: api.acme.com, path: "/orders/**", methods: [GET] }
+    upstream: api
+    require: { token: { audiences: [https://api.acme.com], scopes: [orders:read], claims: { tenant: acme } } }
+  - name: admin
+    match: { path: "/admin/**" }
+    require: { session: { aal: aal2, max_age: 15m } }
+    unauthenticated: redirect
+  - name: mixed
+    match: { path: "/reports/**" }
+    require: { any_of: [ { session: {} }, { token: { scopes: [reports] } } ] }
+    cors: { origins: [https://app.acme.com] }
+  - name: home
+    match: { path: "/" }
+    allow: anyone
+    identify: true
+  - name: app
+    match: { path: "/**" }
+    require: { session: {} }
+    unauthenticated: redirect
+cache:
+  ttl: 60s
+  negative_ttl: 5s
+  stale_if_error: 0s
+  max_entries: 100000
+  edge_ttl: 30s
+  redis: redis://127.0.0.1
+edge:
+  listen: 127.0.0.1:8080
+  tls: { cert: c.pem, key: k.pem }
+  public_url: https://app.acme.com
+  trusted_hops: 0
+  upstreams: { app: "http://127.0.0.1:3000", api: "http://127.0.0.1:3001" }
+  authorizer: http://ory-envoy:9191
+  admin: 127.0.0.1:9901
+  ory_path: /.ory
+  mcp: { resource: https://mcp.acme.com/mcp, scopes: [mcp] }
+serve: { http: 127.0.0.1:9191, grpc: 127.0.0.1:9192, admin: 127.0.0.1:9193, admin_token: "\${ADMIN_TOKEN}" }
+`;

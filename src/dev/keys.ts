@@ -1,0 +1,64 @@
+// Signing keys of the development Ory, and the JWKS that publishes their public halves. No I/O.
+import { randomUUID } from 'node:crypto';
+import {
+  type CryptoKey,
+  exportJWK,
+  generateKeyPair,
+  importJWK,
+  type JWK,
+  type JWTHeaderParameters,
+  SignJWT,
+} from 'jose';
+
+export const accessTokenKeySet = 'hydra.jwt.access-token';
+const idTokenKeySet = 'hydra.openid.id-token';
+const maxKeysPerSet = 20;
+const maxSets = 20;
+const algorithm = 'RS256';
+
+interface SigningKey {
+  readonly privateKey: CryptoKey;
+  readonly publicJwk: JWK;
+}
+
+export class Keys {
+  /** In each set the newest key first. */
+  readonly #sets = new Map<string, SigningKey[]>();
+
+  /** Hydra begins with a key for ID tokens and one for access tokens, and publishes both. */
+  static async create(): Promise<Keys> {
+    const keys = new Keys();
+    await keys.rotate(idTokenKeySet);
+    await keys.rotate(accessTokenKeySet);
+    return keys;
+  }
+
+  async rotate(set: string): Promise<void> {
+    const { privateKey } = await generateKeyPair(algorithm, { extractable: true });
+    await this.put(set, randomUUID(), await exportJWK(privateKey));
+  }
+
+  /** Adds a private RSA key as the newest of its set. False where it is none, or the set is full. */
+  async put(set: string, kid: string, jwk: JWK): Promise<boolean> {
+    const { kty, n, e, d } = jwk;
+    if (kty !== 'RSA' || n === undefined || e === undefined || d === undefined) return false;
+    const others = (this.#sets.get(set) ?? []).filter((key) => key.publicJwk.kid !== kid);
+    if (others.length >= maxKeysPerSet || (!this.#sets.has(set) && this.#sets.size >= maxSets)) return false;
+    const privateKey = await importJWK(jwk, algorithm).catch(() => undefined);
+    if (privateKey === undefined || privateKey instanceof Uint8Array) return false;
+    this.#sets.set(set, [{ privateKey, publicJwk: { use: 'sig', kty, kid, alg: algorithm, n, e } }, ...others]);
+    return true;
+  }
+
+  jwks(): { readonly keys: readonly JWK[] } {
+    return { keys: [...this.#sets.values()].flat().map((key) => key.publicJwk) };
+  }
+
+  /** With the newest access-token key. `header` is merged over `{alg, kid, typ: 'JWT'}`. */
+  async sign(claims: Record<string, unknown>, header: Record<string, unknown> = {}): Promise<string> {
+    const key = this.#sets.get(accessTokenKeySet)?.[0];
+    if (key === undefined) throw new Error('no signing key');
+    const merged = { alg: algorithm, kid: key.publicJwk.kid, typ: 'JWT', ...header };
+    return new SignJWT(claims).setProtectedHeader(merged as JWTHeaderParameters).sign(key.privateKey);
+  }
+}

@@ -1,0 +1,21 @@
+// A process that outlives this one only long enough to end another. Runs a program.
+import { spawn } from 'node:child_process';
+
+/**
+ * Sends SIGTERM to `pid` when this process is gone, also by SIGKILL: an Envoy left behind would go on answering with an
+ * old policy and keep the port. The shell waits for the end of a pipe that only this process holds open.
+ * @returns how to call it off, which must be done once `pid` has ended: the number may then be another's.
+ */
+export function endWithThisProcess(pid: number): () => void {
+  const shell = spawn('/bin/sh', ['-c', 'read -r _; kill -TERM "$0"', String(pid)], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+    detached: true,
+  });
+  // Without a shell there is no watchdog, and everything else works.
+  shell.on('error', () => {});
+  shell.stdin.on('error', () => {});
+  shell.unref();
+  return () => {
+    shell.kill('SIGKILL');
+  };
+}

@@ -1,0 +1,113 @@
+// Everything that Envoy connects to: the application's upstreams, the authorizer, the issuer's keys. No I/O.
+import { isIP } from 'node:net';
+import type { Config } from '../../config/config.ts';
+import type { Plan } from '../plan.ts';
+import { type Block, COMMENT, type Value } from './yaml.ts';
+
+export const AUTHORIZER_CLUSTER = 'authorizer';
+export const JWKS_CLUSTER = 'jwks';
+
+/** An upstream may be called `authorizer`: its cluster is another one. */
+export function upstreamCluster(name: string): string {
+  return `upstream-${name}`;
+}
+
+export function clusters(config: Config, plan: Plan, caFile: string): Value[] {
+  const all: Value[] = [];
+  for (const [name, url] of config.edge.upstreams) {
+    all.push(cluster({ name: upstreamCluster(name), url, caFile, connectTimeout: '5s', role: 'serves' }));
+  }
+  all.push(
+    cluster({ name: AUTHORIZER_CLUSTER, url: config.edge.authorizer, caFile, connectTimeout: '1s', role: 'serves' }),
+  );
+  if (plan.tokens) {
+    const url = new URL(plan.tokens.jwksUrl);
+    all.push({
+      [COMMENT]: 'The token issuer’s keys.',
+      ...cluster({ name: JWKS_CLUSTER, url, caFile, connectTimeout: '5s', role: 'fetched-from' }),
+    });
+  }
+  return all;
+}
+
+interface ClusterSettings {
+  readonly name: string;
+  readonly url: URL;
+  readonly caFile: string;
+  readonly connectTimeout: string;
+  readonly role: 'serves' | 'fetched-from';
+}
+
+function cluster({ name, url, caFile, connectTimeout, role }: ClusterSettings): Block {
+  const host = url.hostname.replace(/^\[|\]$/g, '');
+  const tls = url.protocol === 'https:';
+  const port = url.port === '' ? (tls ? 443 : 80) : Number(url.port);
+  return {
+    name,
+    ...discovery(host, role),
+    connect_timeout: connectTimeout,
+    ...(role === 'serves' ? SERVING_LIMITS : {}),
+    upstream_connection_options: { tcp_keepalive: { keepalive_time: 60, keepalive_interval: 10, keepalive_probes: 3 } },
+    typed_extension_protocol_options: {
+      'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
+        '@type': 'type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
+        // Shorter than the 5 s after which Node and others close an idle connection: a request that meets the close fails.
+        common_http_protocol_options: { idle_timeout: '4s' },
+        explicit_http_config: { http_protocol_options: {} },
+      },
+    },
+    ...(tls ? { transport_socket: upstreamTls(host, caFile) } : {}),
+    load_assignment: {
+      cluster_name: name,
+      endpoints: [
+        { lb_endpoints: [{ endpoint: { address: { socket_address: { address: host, port_value: port } } } }] },
+      ],
+    },
+  };
+}
+
+const SERVING_LIMITS: Block = {
+  per_connection_buffer_limit_bytes: 32_768,
+  circuit_breakers: {
+    thresholds: [{ max_connections: 10_000, max_pending_requests: 10_000, max_requests: 10_000, max_retries: 100 }],
+  },
+};
+
+/** An address is itself; an issuer whose name is not known at the start does not hold it up. */
+function discovery(host: string, role: ClusterSettings['role']): Block {
+  if (isIP(host) !== 0) return { type: 'STATIC' };
+  // `ALL` tries the families in turn (a development server may have ::1 alone), and needs one endpoint for all of them.
+  const oneEndpoint = host === 'localhost' || role === 'fetched-from';
+  const dns: Block = {
+    cluster_type: {
+      name: 'envoy.cluster.dns',
+      typed_config: {
+        '@type': 'type.googleapis.com/envoy.extensions.clusters.dns.v3.DnsCluster',
+        dns_lookup_family: oneEndpoint ? 'ALL' : 'V4_PREFERRED',
+        all_addresses_in_single_endpoint: oneEndpoint,
+        dns_refresh_rate: '5s',
+        respect_dns_ttl: true,
+      },
+    },
+  };
+  return role === 'fetched-from' ? { ...dns, wait_for_warm_on_init: false } : dns;
+}
+
+function upstreamTls(host: string, caFile: string): Block {
+  const address = isIP(host) !== 0;
+  return {
+    name: 'envoy.transport_sockets.tls',
+    typed_config: {
+      '@type': 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext',
+      // RFC 6066, section 3: no addresses in SNI.
+      ...(address ? {} : { sni: host }),
+      common_tls_context: {
+        tls_params: { tls_minimum_protocol_version: 'TLSv1_2' },
+        validation_context: {
+          trusted_ca: { filename: caFile },
+          match_typed_subject_alt_names: [{ san_type: address ? 'IP_ADDRESS' : 'DNS', matcher: { exact: host } }],
+        },
+      },
+    },
+  };
+}

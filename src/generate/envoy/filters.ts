@@ -1,0 +1,135 @@
+// The HTTP filters: jwt_authn where a rule takes tokens, ext_authz, router. No I/O.
+import type { Config } from '../../config/config.ts';
+import type { Plan } from '../plan.ts';
+import { AUTHORIZER_CLUSTER, JWKS_CLUSTER } from './clusters.ts';
+import { type Block, COMMENT, type Value } from './yaml.ts';
+
+export const JWT_AUTHN = 'envoy.filters.http.jwt_authn';
+export const EXT_AUTHZ = 'envoy.filters.http.ext_authz';
+/** Key of the requirement map that routes name. */
+export const TOKEN_REQUIREMENT = 'token';
+const PROVIDER = 'hydra';
+
+/** What the authorizer is told of a request, beside method, path and host. */
+const CHECK_HEADERS = [
+  'cookie',
+  'authorization',
+  'x-session-token',
+  'accept',
+  'origin',
+  'access-control-request-method',
+  'x-requested-with',
+  'sec-fetch-mode',
+  'sec-fetch-dest',
+  'x-request-id',
+];
+/** What of a denial the client is given. */
+const DENIAL_HEADERS = [
+  'content-type',
+  'cache-control',
+  'retry-after',
+  'www-authenticate',
+  'location',
+  'set-cookie',
+  'vary',
+];
+
+export function httpFilters(config: Config, plan: Plan): Value[] {
+  const filters: Value[] = [];
+  if (plan.tokens) filters.push(jwtAuthn(plan.tokens, config.oryTimeoutMs));
+  filters.push(extAuthz(config, plan.identityHeaders), {
+    name: 'envoy.filters.http.router',
+    typed_config: {
+      '@type': 'type.googleapis.com/envoy.extensions.filters.http.router.v3.Router',
+      suppress_envoy_headers: true,
+    },
+  });
+  return filters;
+}
+
+function jwtAuthn(tokens: NonNullable<Plan['tokens']>, timeoutMs: number): Block {
+  return {
+    [COMMENT]: 'Verifies access tokens and never refuses: whatever it cannot accept is the authorizer’s to judge.',
+    name: JWT_AUTHN,
+    typed_config: {
+      '@type': 'type.googleapis.com/envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication',
+      stat_prefix: 'ory',
+      providers: {
+        [PROVIDER]: {
+          issuer: tokens.issuer,
+          ...(tokens.audiences === 'any' ? {} : { audiences: tokens.audiences }),
+          require_expiration: true,
+          // 0 would mean 60 here.
+          clock_skew_seconds: Math.max(1, Math.floor(tokens.clockSkewMs / 1000)),
+          // Named, because the default also takes ?access_token= from the query.
+          from_headers: [{ name: 'Authorization', value_prefix: 'Bearer ' }],
+          forward: true,
+          payload_in_metadata: 'payload',
+          header_in_metadata: 'header',
+          failed_status_in_metadata: 'failure',
+          normalize_payload_in_metadata: { space_delimited_claims: ['scope', 'scp'] },
+          remote_jwks: remoteJwks(tokens.jwksUrl, timeoutMs),
+        },
+      },
+      requirement_map: {
+        [TOKEN_REQUIREMENT]: {
+          requires_any: { requirements: [{ provider_name: PROVIDER }, { allow_missing_or_failed: {} }] },
+        },
+      },
+    },
+  };
+}
+
+/** Fetched ahead of time: on demand, an issuer's outage would end every token with the cache. */
+function remoteJwks(uri: string, timeoutMs: number): Block {
+  return {
+    http_uri: { uri, cluster: JWKS_CLUSTER, timeout: seconds(timeoutMs) },
+    cache_duration: '60s',
+    async_fetch: { fast_listener: true, failed_refetch_duration: '1s' },
+    retry_policy: { num_retries: 2, retry_back_off: { base_interval: '0.2s', max_interval: '2s' } },
+  };
+}
+
+function extAuthz(config: Config, identityHeaders: readonly string[]): Block {
+  return {
+    [COMMENT]: 'Asks the authorizer, and refuses where it does not answer.',
+    name: EXT_AUTHZ,
+    typed_config: {
+      '@type': 'type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthz',
+      stat_prefix: 'ory',
+      transport_api_version: 'V3',
+      failure_mode_allow: false,
+      status_on_error: { code: 'ServiceUnavailable' },
+      validate_mutations: true,
+      clear_route_cache: false,
+      allowed_headers: exactly(CHECK_HEADERS),
+      http_service: {
+        // Two calls to Ory (a session, then a token) and some room: the authorizer's own 503 says more than a timeout.
+        server_uri: {
+          uri: config.edge.authorizer.origin,
+          cluster: AUTHORIZER_CLUSTER,
+          timeout: seconds(2 * config.oryTimeoutMs + 500),
+        },
+        // A check changes nothing, so it may be asked twice.
+        retry_policy: { num_retries: 1, retry_on: 'connect-failure,refused-stream,reset' },
+        authorization_request: { headers_to_add: [{ key: 'ory-status-via', value: 'metadata' }] },
+        authorization_response: {
+          allowed_upstream_headers: exactly(identityHeaders),
+          allowed_client_headers: {
+            patterns: [...DENIAL_HEADERS.map((exact) => ({ exact })), { prefix: 'access-control-' }],
+          },
+          allowed_client_headers_on_success: exactly(['set-cookie']),
+          dynamic_metadata_from_headers: { patterns: [{ prefix: 'ory-' }] },
+        },
+      },
+    },
+  };
+}
+
+function exactly(names: readonly string[]): Block {
+  return { patterns: names.map((exact) => ({ exact })) };
+}
+
+export function seconds(ms: number): string {
+  return `${ms / 1000}s`;
+}

@@ -1,0 +1,35 @@
+// What is removed from every request before Envoy does anything else with it, in every spelling. No I/O.
+import { quote } from './path-matchers.ts';
+import { type Block, COMMENT, type Value } from './yaml.ts';
+
+/** Headers between Envoy and authorizer that a client must not be able to speak. */
+const WIRE = ['ory-edge-key', 'ory-status*', 'ory-cache-for*', 'ory-rule*', 'ory-reason*'];
+/** Many frameworks take their path from these: the application would answer another path than the one that was judged. */
+const OTHER_PATHS = ['x-original-*', 'x-rewrite-url', 'x-envoy-original-*'];
+/** Believed only of a proxy in front; Envoy rewrites X-Forwarded-For and -Proto by itself. */
+const FORWARDED = ['forwarded', 'x-forwarded-*'];
+
+/**
+ * Applications and servers fold separators (CGI turns `-`, `_` and more into `_`), so each one stands for any
+ * character that is neither letter nor digit.
+ */
+export function everySpelling(name: string): string {
+  const parts = name.split(/[-_]/).map((part) => (part.endsWith('*') ? `${quote(part.slice(0, -1))}.*` : quote(part)));
+  return `(?i)${parts.join('[^a-z0-9]')}`;
+}
+
+export function earlyHeaderMutations(identityHeaders: readonly string[], trustedHops: number): Block {
+  const names = [...identityHeaders, ...WIRE, ...OTHER_PATHS, ...(trustedHops === 0 ? FORWARDED : [])];
+  const mutations: Value[] = names.map((name) => ({
+    remove_on_match: { key_matcher: { safe_regex: { regex: everySpelling(name) } } },
+  }));
+  return {
+    [COMMENT]:
+      'Identity headers are the authorizer’s alone: every spelling of a client’s own is removed, on every route.',
+    name: 'envoy.http.early_header_mutation.header_mutation',
+    typed_config: {
+      '@type': 'type.googleapis.com/envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation',
+      mutations,
+    },
+  };
+}

@@ -1,0 +1,79 @@
+// The edge's own answers: problem bodies, and how an outage keeps its status, body and Retry-After. No I/O.
+import { type Block, COMMENT } from './yaml.ts';
+
+/** Reasons that Envoy gives by itself. */
+export type EdgeReason = 'path_ambiguous' | 'no_rule' | 'authorizer_unreachable';
+
+const PROBLEMS = {
+  path_ambiguous: { status: 400, title: 'The path is ambiguous' },
+  no_rule: { status: 403, title: 'No rule allows this request' },
+  authorizer_unreachable: { status: 503, title: 'The authorizer cannot be reached' },
+} as const satisfies Record<EdgeReason, { status: number; title: string }>;
+
+function problemBody(reason: EdgeReason): Block {
+  const { status, title } = PROBLEMS[reason];
+  return {
+    json_format: { type: `urn:ory-envoy:reason:${reason}`, title, status, reason, request_id: '%REQ(X-REQUEST-ID)%' },
+    content_type: 'application/problem+json',
+  };
+}
+
+/** Fields of a route that answers by itself. */
+export function directProblem(reason: EdgeReason): Block {
+  return {
+    direct_response: { status: PROBLEMS[reason].status, body_format: problemBody(reason) },
+    response_headers_to_add: [setHeader('cache-control', 'no-store')],
+  };
+}
+
+export function setHeader(key: string, value: string): Block {
+  return { header: { key, value }, append_action: 'OVERWRITE_IF_EXISTS_OR_ADD' };
+}
+
+export function localReplyConfig(): Block {
+  return {
+    mappers: [
+      {
+        [COMMENT]:
+          'Envoy drops the body of a 5xx from its authorizer, so an outage arrives as a 403 with the status in metadata.',
+        filter: { and_filter: { filters: [fromAuthorizer(), metadataStatus('503')] } },
+        status_code: 503,
+      },
+      {
+        [COMMENT]: 'The authorizer itself is dead or slow.',
+        filter: { and_filter: { filters: [fromAuthorizer(), statusFilter('EQ', 503)] } },
+        headers_to_add: [setHeader('retry-after', '1'), setHeader('cache-control', 'no-store')],
+        body_format_override: problemBody('authorizer_unreachable'),
+      },
+      {
+        [COMMENT]: 'Errors of Envoy’s own are in no cache.',
+        filter: statusFilter('GE', 400),
+        headers_to_add: [{ header: { key: 'cache-control', value: 'no-store' }, append_action: 'ADD_IF_ABSENT' }],
+      },
+    ],
+  };
+}
+
+/** The response flag of ext_authz: nothing that client or application send can set it. */
+function fromAuthorizer(): Block {
+  return { response_flag_filter: { flags: ['UAEX'] } };
+}
+
+function metadataStatus(status: string): Block {
+  return {
+    metadata_filter: {
+      matcher: {
+        filter: 'envoy.filters.http.ext_authz',
+        path: [{ key: 'ory-status' }],
+        value: { string_match: { exact: status } },
+      },
+      match_if_key_not_found: false,
+    },
+  };
+}
+
+function statusFilter(op: string, status: number): Block {
+  return {
+    status_code_filter: { comparison: { op, value: { default_value: status, runtime_key: 'ory_envoy.none' } } },
+  };
+}

@@ -1,0 +1,114 @@
+// Rules' paths, hosts and methods as Envoy matchers, equal to src/config/pattern.ts, and the two expressions that tell
+// which paths and hosts have one reading only. RE2, always on the whole value. No I/O.
+import { canonicalPath } from '../../config/path.ts';
+import { ANY, type HostPattern, type PathGlob } from '../../config/pattern.ts';
+import type { Block, Value } from './yaml.ts';
+
+/** `match` of a rule's route. The path matchers of Envoy look at the path without its query. */
+export function routeMatch(
+  path: PathGlob,
+  host: HostPattern | undefined,
+  methods: readonly string[] | undefined,
+): Block {
+  const headers: Value[] = [];
+  if (host) headers.push({ name: ':authority', string_match: { safe_regex: { regex: hostRegex(host) } } });
+  if (methods) headers.push({ name: ':method', string_match: methodMatch(methods) });
+  return headers.length === 0 ? pathMatch(path) : { ...pathMatch(path), headers };
+}
+
+function methodMatch(methods: readonly string[]): Block {
+  const [only] = methods;
+  return methods.length === 1 && only !== undefined ? { exact: only } : { safe_regex: { regex: methods.join('|') } };
+}
+
+/** The plainest matcher that means the glob. */
+export function pathMatch(glob: PathGlob): Block {
+  const literal = glob.segments.every((segment) => segment !== ANY && !segment.includes('%'));
+  if (!literal) return { safe_regex: { regex: pathRegex(glob) } };
+  const path = `/${glob.segments.map(String).join('/')}`;
+  if (!glob.rest) return { path };
+  return glob.segments.length === 0 ? { prefix: '/' } : { path_separated_prefix: path };
+}
+
+export function pathRegex(glob: PathGlob): string {
+  const parts = glob.segments.map((segment) => (segment === ANY ? '/[^/]+' : `/${literalRegex(segment)}`));
+  if (!glob.rest) return parts.join('');
+  return parts.length === 0 ? '/.*' : `${parts.join('')}(?:/.*)?`;
+}
+
+/** Hex digits of escapes in either case: Envoy leaves them as the client wrote them. */
+function literalRegex(text: string): string {
+  return quote(text).replace(
+    /%([0-9A-F])([0-9A-F])/g,
+    (_, high: string, low: string) => `%${hexRegex(high)}${hexRegex(low)}`,
+  );
+}
+
+function hexRegex(digit: string): string {
+  return /\d/.test(digit) ? digit : `[${digit}${digit.toLowerCase()}]`;
+}
+
+/** A text as an expression that matches it alone. */
+export function quote(text: string): string {
+  return text.replace(/[\\.+*?()|[\]{}^$]/g, '\\$&');
+}
+
+/** On `:authority` as the client sent it: to strip its port or dot would change what the application receives. */
+export function hostRegex(host: HostPattern): string {
+  if (host.exact?.startsWith('[')) return `(?i)${quote(host.exact)}(?::[0-9]*)?`;
+  const name = host.exact === undefined ? `.+${quote(host.suffix ?? '')}` : quote(host.exact);
+  return `(?i)${name}\\.?(?::[0-9]*)?`;
+}
+
+/** Envoy refuses a larger RE2 program unless `re2.max_program_size.error_level` says otherwise; hosts and globs can be long. */
+export const MAX_REGEX_PROGRAM = 10_000;
+
+/** A host that has one reading: a name or a bracketed address, and at most one port. */
+export const PLAIN_HOST = '(?:[!-+.0-9;-?A-Z^-~-]+|\\[[0-9a-fA-F:.]+\\])(?::[0-9]*)?';
+
+const BYTES = Array.from({ length: 256 }, (_, byte) => byte);
+
+/**
+ * `:path`, query included, of a request whose path is made only of characters and escapes that have one reading: those
+ * that `canonicalPath` keeps, made by asking it about every byte. A list of what to refuse would let pass what it forgot.
+ */
+export function plainPathRegex(): string {
+  const chars = BYTES.filter((byte) => {
+    const path = `/${String.fromCharCode(byte)}x`;
+    return byte === SLASH || canonicalPath(path) === path;
+  });
+  const byHigh = new Map<string, string[]>();
+  for (const byte of BYTES) {
+    const [high, low] = [Math.floor(byte / 16).toString(16), (byte % 16).toString(16)];
+    if (canonicalPath(`/%${high}${low}`) !== undefined) byHigh.set(high, [...(byHigh.get(high) ?? []), low]);
+  }
+  const byLows = Map.groupBy(byHigh.keys(), (high) => (byHigh.get(high) ?? []).join(''));
+  const escapes = [...byLows].map(([lows, highs]) => `${hexClass(highs.join(''))}${hexClass(lows)}`);
+  return `/(?:${charClass(chars)}|%(?:${escapes.join('|')}))*(?:\\?\\C*)?`;
+}
+
+const SLASH = 0x2f;
+
+/** `:path` with a segment that the normalisation should have taken away: an empty one before the end, `.` or `..`. */
+export const UNNORMALISED_PATH = '[^?]*/(?:/[^?]*|\\.\\.?(?:/[^?]*)?)(?:\\?\\C*)?';
+
+function hexClass(digits: string): string {
+  const both = new Set([...digits.toLowerCase(), ...digits.toUpperCase()]);
+  return charClass([...both].map((digit) => digit.charCodeAt(0)).sort((a, b) => a - b));
+}
+
+/** Codes in ascending order as a class of ranges. */
+function charClass(codes: readonly number[]): string {
+  const ranges: [number, number][] = [];
+  for (const code of codes) {
+    const last = ranges.at(-1);
+    if (last?.[1] === code - 1) last[1] = code;
+    else ranges.push([code, code]);
+  }
+  const show = (code: number) => String.fromCharCode(code).replace(/[\]\\[^-]/, '\\$&');
+  const text = ranges.map(([from, to]) => {
+    if (from === to) return show(from);
+    return to === from + 1 ? show(from) + show(to) : `${show(from)}-${show(to)}`;
+  });
+  return codes.length === 1 ? text.join('') : `[${text.join('')}]`;
+}

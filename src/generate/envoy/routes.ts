@@ -1,0 +1,102 @@
+// The route configuration: what is ambiguous is refused first, then one route a rule in the order of the file. No I/O.
+import type { Plan, PlannedRule } from '../plan.ts';
+import { upstreamCluster } from './clusters.ts';
+import { EXT_AUTHZ, JWT_AUTHN, TOKEN_REQUIREMENT } from './filters.ts';
+import { directProblem } from './local-replies.ts';
+import { PLAIN_HOST, plainPathRegex, routeMatch, UNNORMALISED_PATH } from './path-matchers.ts';
+import { type Block, COMMENT, type Value } from './yaml.ts';
+
+const EXT_AUTHZ_ROUTE = 'type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute';
+const JWT_AUTHN_ROUTE = 'type.googleapis.com/envoy.extensions.filters.http.jwt_authn.v3.PerRouteConfig';
+
+/** Namespace of route metadata that the access log reads. */
+export const ROUTE_METADATA = 'ory-envoy';
+
+/** One virtual host: the first match wins over hosts too, and Envoy would choose a virtual host before any route. */
+export function routeConfig(plan: Plan): Block {
+  return {
+    name: 'ory-envoy',
+    virtual_hosts: [
+      {
+        name: 'edge',
+        domains: ['*'],
+        routes: [...refusals(plan), ...plan.rules.map((rule) => ruleRoute(rule)), noRule()],
+      },
+    ],
+  };
+}
+
+/** What two readers could take differently never reaches a rule: a public one asks nobody. */
+function refusals(plan: Plan): Value[] {
+  return [
+    {
+      [COMMENT]: 'A path that two readers could take differently is refused.',
+      ...refusal(plan, { name: ':path', ...regexMatch(plainPathRegex()), invert_match: true }),
+    },
+    {
+      [COMMENT]: 'So is one that the normalisation should not have left.',
+      ...refusal(plan, { name: ':path', ...regexMatch(UNNORMALISED_PATH) }),
+    },
+    {
+      [COMMENT]: 'So is a host that is none.',
+      ...refusal(plan, {
+        name: ':authority',
+        ...regexMatch(PLAIN_HOST),
+        invert_match: true,
+        treat_missing_header_as_empty: true,
+      }),
+    },
+  ];
+}
+
+function regexMatch(regex: string): Block {
+  return { string_match: { safe_regex: { regex } } };
+}
+
+/** Without a name: a route with a name is one of which a yes may be remembered. */
+function refusal(plan: Plan, header: Block): Block {
+  return {
+    match: { prefix: '', headers: [header] },
+    ...directProblem('path_ambiguous'),
+    metadata: reasonMetadata('path_ambiguous'),
+    typed_per_filter_config: {
+      ...(plan.tokens ? { [JWT_AUTHN]: { '@type': JWT_AUTHN_ROUTE, disabled: true } } : {}),
+      [EXT_AUTHZ]: { '@type': EXT_AUTHZ_ROUTE, disabled: true },
+    },
+  };
+}
+
+function ruleRoute(rule: PlannedRule): Block {
+  const { host, path, methods } = rule.match;
+  const open = rule.decidedBy === 'edge';
+  const perFilter: Record<string, Value> = {};
+  if (rule.tokens) perFilter[JWT_AUTHN] = { '@type': JWT_AUTHN_ROUTE, requirement_name: TOKEN_REQUIREMENT };
+  if (open) perFilter[EXT_AUTHZ] = { '@type': EXT_AUTHZ_ROUTE, disabled: true };
+  return {
+    [COMMENT]: `Rule ${rule.name}: ${rule.why}.`,
+    name: rule.name,
+    match: routeMatch(path, host, methods),
+    route: {
+      cluster: upstreamCluster(rule.upstream),
+      // No bound on the whole answer: downloads, event streams. What is silent for too long ends.
+      timeout: '0s',
+      idle_timeout: '300s',
+      retry_policy: { retry_on: 'connect-failure,refused-stream', num_retries: 1 },
+    },
+    ...(open ? { metadata: reasonMetadata('anonymous') } : {}),
+    ...(Object.keys(perFilter).length === 0 ? {} : { typed_per_filter_config: perFilter }),
+  };
+}
+
+/** The authorizer denies it (`no_rule`); should it ever say yes, there is nowhere to go. */
+function noRule(): Block {
+  return {
+    [COMMENT]: 'No rule: the authorizer denies, and this is what would answer if it did not.',
+    match: { prefix: '' },
+    ...directProblem('no_rule'),
+  };
+}
+
+function reasonMetadata(reason: string): Block {
+  return { filter_metadata: { [ROUTE_METADATA]: { reason } } };
+}
