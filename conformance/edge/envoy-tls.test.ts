@@ -228,6 +228,21 @@ rules:
   }
 });
 
+test('an issuer that never answers does not keep the edge from starting', async () => {
+  const issuer = createHttp(() => {});
+  await new Promise<void>((resolve) => issuer.listen(0, '127.0.0.1', resolve));
+  const rig = await startRig({
+    config: 'tokens: { any_audience: true }\nrules: [{ name: api, match: { path: "/**" }, require: { token: {} } }]',
+    ory: `ory: { hydra: { public_url: "http://127.0.0.1:${portOf(issuer)}", issuer: x }, timeout: 60s }`,
+  });
+  try {
+    expect((await get(rig.port, '/api', ['authorization: Bearer a.b.c'])).status).toBe(200);
+  } finally {
+    await rig.close();
+    await closeServer(issuer);
+  }
+});
+
 const NETWORK = `
 ory: { url: https://acme.projects.oryapis.com }
 tokens: { audiences: [https://api.acme.com] }

@@ -129,7 +129,7 @@ describe('up without a file', () => {
     ]);
 
     const envoys = await childrenOf(one.process.pid ?? 0);
-    expect(envoys.length).toBe(1);
+    expect(envoys.length).toBeGreaterThan(0);
     one.process.kill('SIGINT');
     await until('up has ended', () => one.code() !== undefined);
     expect(one.code()).toBe(0);
@@ -159,6 +159,24 @@ describe('up with a file', () => {
     await until('up has ended', () => one.code() !== undefined);
     expect(one.code()).toBe(1);
     expect(one.err()).toMatch(/Envoy ended by itself \(SIGKILL\)/);
+    for (const port of ports) expect(await isFree(port), `port ${port}`).toBe(true);
+  });
+
+  it('takes Envoy with it when it is killed itself', async () => {
+    const { file, ports } = await configured();
+    const one = up(['-c', file]);
+    await isUp(one);
+    const children = await childrenOf(one.process.pid ?? 0);
+    one.process.kill('SIGKILL');
+    const isGone = (pid: string) => {
+      try {
+        process.kill(Number(pid), 0);
+        return false;
+      } catch {
+        return true;
+      }
+    };
+    await until('its children are gone', () => children.every(isGone));
     for (const port of ports) expect(await isFree(port), `port ${port}`).toBe(true);
   });
 

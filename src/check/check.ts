@@ -87,6 +87,11 @@ function anonymous(rule: Rule): Verdict {
 
 /** Where it happened, without the message: it may quote what a client sent. */
 function stackOf(error: unknown): string {
-  const lines = error instanceof Error ? (error.stack ?? '').split('\n') : [];
-  return lines.slice(lines.findLastIndex((line) => !line.startsWith('    at ')) + 1).join('\n');
+  if (!(error instanceof Error)) return '';
+  const { stack = '', message } = error;
+  const frames = stack.slice(Math.max(0, stack.indexOf(message)) + message.length);
+  return frames
+    .split('\n')
+    .filter((line) => line.startsWith('    at '))
+    .join('\n');
 }

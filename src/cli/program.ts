@@ -7,7 +7,7 @@ import { PARTS, type Part } from '../generate/envoy/emit.ts';
 import { GenerateError } from '../generate/generate-error.ts';
 import { UserError } from './user-error.ts';
 
-export const DEFAULT_FILE = 'ory-envoy.yaml';
+const DEFAULT_FILE = 'ory-envoy.yaml';
 
 /** Done, the answer is no, usage or configuration. */
 const DONE = 0;

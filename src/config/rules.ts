@@ -9,7 +9,7 @@ type Path = readonly (string | number)[];
 type Report = (fault: Fault) => void;
 
 /** The name of the rule that stands for all where none is written. */
-export const DEFAULT_RULE = 'default';
+const DEFAULT_RULE = 'default';
 
 /** `upstreams` in the order written; the first is the default. */
 export function resolveRules(file: ConfigFile, upstreams: ReadonlyMap<string, URL>, report: Report): Rule[] {

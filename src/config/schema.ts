@@ -8,7 +8,7 @@ const COOKIE_NAME = /^[A-Za-z0-9_-]{1,64}\*?$/;
 const SOURCE = /^(?:session|token)(?:\.[A-Za-z0-9_:-]{1,128})+$/;
 const ADDRESS = /^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):\d{1,5}$/;
 
-function duration(minMs: number, maxMs: number) {
+function duration(what: string, minMs: number, maxMs: number) {
   const range = `${formatDuration(minMs)} to ${formatDuration(maxMs)}`;
   return z
     .string(`not a duration; write one such as 500ms, 30s, 15m or 1h`)
@@ -17,7 +17,7 @@ function duration(minMs: number, maxMs: number) {
       const ms = durationMs(text);
       return ms === undefined || (ms >= minMs && ms <= maxMs);
     }, `out of range; choose from ${range}`)
-    .meta({ description: `A duration: ${range}.`, examples: ['500ms', '30s', '15m'] });
+    .meta({ description: `${what} From ${range}.`, examples: ['500ms', '30s', '15m'] });
 }
 
 function url(what: string) {
@@ -65,22 +65,25 @@ const ruleName = z.string().regex(/^[a-z0-9-]{1,63}$/, 'not a rule name; use a-z
 
 const sessionRequirement = z.strictObject({
   aal: z.enum(['aal1', 'aal2']).optional().meta({ description: 'The least authenticator assurance level.' }),
-  max_age: duration(1_000, 8_760 * 3_600_000).optional(),
+  max_age: duration('The longest time since the login.', 1_000, 8_760 * 3_600_000).optional(),
 });
 
 const tokenRequirement = z.strictObject({
   audiences: audiences.optional().meta({ description: 'Replaces tokens.audiences for this rule.' }),
   scopes: z.array(z.string().min(1)).optional().meta({ description: 'All of them are needed.' }),
-  claims: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).optional(),
+  claims: z
+    .record(z.string(), z.union([z.string(), z.number(), z.boolean()]))
+    .optional()
+    .meta({ description: 'Equal values at a dotted path; an array claim holds the value.' }),
 });
 
 const requirement = z.strictObject({
-  session: sessionRequirement.optional(),
-  token: tokenRequirement.optional(),
+  session: sessionRequirement.optional().meta({ description: 'A session of Ory Kratos.' }),
+  token: tokenRequirement.optional().meta({ description: 'An access token of Ory Hydra.' }),
 });
 
 const rule = z.strictObject({
-  name: ruleName,
+  name: ruleName.meta({ description: 'Stands in logs and metrics, and is the name of the Envoy route. Unique.' }),
   match: z.strictObject({
     host: z.string().optional().meta({ description: 'Exact, or *.suffix at any depth; case and port are ignored.' }),
     path: z
@@ -89,20 +92,34 @@ const rule = z.strictObject({
     methods: z
       .array(z.string().regex(/^[A-Z]{1,32}$/, 'not a method; write it in capitals, such as GET'))
       .min(1, 'empty; name a method or leave it out')
-      .optional(),
-    mcp: z.strictObject({ method: z.string().optional(), tool: z.string().optional() }).optional(),
+      .optional()
+      .meta({ description: 'In capitals. Every method without it.' }),
+    mcp: z
+      .strictObject({ method: z.string().optional(), tool: z.string().optional() })
+      .optional()
+      .meta({ description: 'A JSON-RPC method and a tool’s name.' }),
   }),
   upstream: z.string().optional().meta({ description: 'A name of edge.upstreams; the first one is the default.' }),
-  allow: z.literal('anyone', 'only "anyone" is known; for anything else use require').optional(),
+  allow: z
+    .literal('anyone', 'only "anyone" is known; for anything else use require')
+    .optional()
+    .meta({ description: 'Lets every request through, without identity.' }),
   identify: z
     .boolean()
     .optional()
     .meta({ description: 'With allow: anyone: identity headers if a credential verifies.' }),
   require: z
     .union([requirement, z.strictObject({ any_of: z.array(requirement).min(1, 'empty; write an alternative') })])
-    .optional(),
-  unauthenticated: z.enum(['deny', 'redirect']).optional(),
-  cors: z.strictObject({ origins: z.array(z.string()).min(1) }).optional(),
+    .optional()
+    .meta({ description: 'What a request must bring; any_of: alternatives, tried in order.' }),
+  unauthenticated: z
+    .enum(['deny', 'redirect'])
+    .optional()
+    .meta({ description: 'redirect: a navigation without a credential goes to the login. Default deny: 401.' }),
+  cors: z
+    .strictObject({ origins: z.array(z.string()).min(1) })
+    .optional()
+    .meta({ description: 'Preflights pass without identity; denials carry the CORS headers.' }),
 });
 
 /** The file as written. Every object refuses unknown keys. */
@@ -133,16 +150,20 @@ export const configSchema = z
         session_cookies: z
           .array(z.string().regex(COOKIE_NAME, 'not a cookie name; a trailing * stands for any ending'))
           .min(1, 'empty; name a cookie or leave it out')
-          .default(['ory_kratos_session', 'ory_session_*']),
+          .default(['ory_kratos_session', 'ory_session_*'])
+          .meta({ description: 'Tried in order, the first one present counts. A trailing * stands for any ending.' }),
         login_url: url('Default {kratos.public_url}/self-service/login/browser.').optional(),
-        timeout: duration(10, 60_000).default('2s'),
+        timeout: duration('Bound of one call to Ory.', 10, 60_000).default('2s'),
       })
       .meta({ description: 'Where Ory is.' }),
     tokens: z
       .strictObject({
-        audiences: audiences.optional(),
-        any_audience: z.boolean().default(false),
-        clock_skew: duration(0, 600_000).default('60s'),
+        audiences: audiences.optional().meta({ description: 'A token’s aud must hold one of them.' }),
+        any_audience: z
+          .boolean()
+          .default(false)
+          .meta({ description: 'Takes tokens that were made for any service. Rarely what is meant.' }),
+        clock_skew: duration('How far clocks may differ, for exp and nbf.', 0, 600_000).default('60s'),
       })
       .optional(),
     identity_headers: z
@@ -162,32 +183,75 @@ export const configSchema = z
       .default({
         'X-User-Id': ['session.identity.id', 'token.sub'],
         'X-User-Email': ['session.identity.traits.email', 'token.ext.email'],
+      })
+      .meta({
+        description:
+          'Headers that the application gets, each from the first of its sources that has a value. Clients’ copies are removed.',
       }),
-    rules: z.array(rule).min(1, 'empty; write a rule or leave it out').optional(),
+    rules: z.array(rule).min(1, 'empty; write a rule or leave it out').optional().meta({
+      description:
+        'First match wins, no match is a denial. Without rules a session is required, or a session or a token where tokens.audiences is given.',
+    }),
     cache: z
       .strictObject({
-        ttl: duration(0, 86_400_000).default('60s'),
-        negative_ttl: duration(0, 600_000).default('5s'),
-        stale_if_error: duration(0, 86_400_000).default('0s'),
-        max_entries: z.int().min(1).max(10_000_000).default(100_000),
-        edge_ttl: duration(0, 86_400_000).default('30s'),
-        redis: z.string().optional(),
+        ttl: duration(
+          'Upper bound of remembering a verified credential; expires_at, exp and Ory-Session-Cache-For make it shorter.',
+          0,
+          86_400_000,
+        ).default('60s'),
+        negative_ttl: duration('How long Ory’s own no is remembered.', 0, 600_000).default('5s'),
+        stale_if_error: duration(
+          'How long after that a known identity goes on while Ory cannot be asked; never past its end.',
+          0,
+          86_400_000,
+        ).default('0s'),
+        max_entries: z
+          .int()
+          .min(1)
+          .max(10_000_000)
+          .default(100_000)
+          .meta({ description: 'Identities remembered at once, 1 to 10000000.' }),
+        edge_ttl: duration(
+          'How long Envoy may remember a yes; 0s switches the edge cache off. It has no effect yet.',
+          0,
+          86_400_000,
+        ).default('30s'),
+        redis: z.string().optional().meta({ description: 'A cache that replicas share.' }),
       })
       .prefault({}),
-    edge: z.strictObject({
-      listen: address('Where Envoy listens.').default('127.0.0.1:8080'),
-      tls: z
-        .strictObject({ cert: z.string().min(1, 'empty; name a file'), key: z.string().min(1, 'empty; name a file') })
-        .optional(),
-      public_url: url('How clients reach the edge; default http://{listen}.').optional(),
-      trusted_hops: z.int().min(0).max(32).default(0),
-      upstream: upstream.optional(),
-      upstreams: z.record(upstreamName, upstream).optional(),
-      authorizer: upstream.optional(),
-      admin: address('Envoy’s own admin port.').default('127.0.0.1:9901'),
-      ory_path: z.string().optional(),
-      mcp: z.strictObject({ resource: url('The MCP resource.'), scopes: z.array(z.string()).optional() }).optional(),
-    }),
+    edge: z
+      .strictObject({
+        listen: address('Where Envoy listens.').default('127.0.0.1:8080'),
+        tls: z
+          .strictObject({ cert: z.string().min(1, 'empty; name a file'), key: z.string().min(1, 'empty; name a file') })
+          .optional()
+          .meta({ description: 'Files with the certificate chain and its key, where Envoy runs.' }),
+        public_url: url('How clients reach the edge; default http://{listen}.').optional(),
+        trusted_hops: z
+          .int()
+          .min(0)
+          .max(32)
+          .default(0)
+          .meta({ description: 'Proxies in front whose X-Forwarded-* count, 0 to 32.' }),
+        upstream: upstream.optional().meta({ description: 'The application: scheme, host and port.' }),
+        upstreams: z
+          .record(upstreamName, upstream)
+          .optional()
+          .meta({ description: 'Several applications by name instead; the first is the default.' }),
+        authorizer: upstream
+          .optional()
+          .meta({ description: 'The authorizer as Envoy reaches it; default http://{serve.http}.' }),
+        admin: address('Envoy’s own admin port.').default('127.0.0.1:9901'),
+        ory_path: z
+          .string()
+          .optional()
+          .meta({ description: 'Ory’s public API below this path of the edge’s own origin.' }),
+        mcp: z
+          .strictObject({ resource: url('The MCP resource.'), scopes: z.array(z.string()).optional() })
+          .optional()
+          .meta({ description: 'An MCP server behind the edge.' }),
+      })
+      .meta({ description: 'The Envoy in front, and what stands behind it.' }),
     serve: z
       .strictObject({
         http: address('The authorizer, over HTTP.').default('127.0.0.1:9191'),

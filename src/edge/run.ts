@@ -82,7 +82,7 @@ export async function startEnvoy(options: StartEnvoyOptions): Promise<RunningEnv
   args.push('--log-level', 'warn', '--file-flush-interval-msec', '200');
   if (options.concurrency !== undefined) args.push('--concurrency', String(options.concurrency));
   const child = spawn(options.path, args, { stdio: ['ignore', 'pipe', 'pipe'] });
-  const callOff = child.pid === undefined ? () => {} : endWithThisProcess(child.pid);
+  const callOff = child.pid === undefined ? () => {} : endWithThisProcess(child.pid, folder);
   const log = collectOutput(child, options);
   let spawnError: Error | undefined;
   const exited = new Promise<EnvoyExit>((resolve) => {

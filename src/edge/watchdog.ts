@@ -2,12 +2,12 @@
 import { spawn } from 'node:child_process';
 
 /**
- * Sends SIGTERM to `pid` when this process is gone, also by SIGKILL: an Envoy left behind would go on answering with an
+ * Sends SIGTERM to `pid` and removes `folder` when this process is gone, also by SIGKILL: an Envoy left behind would go on answering with an
  * old policy and keep the port. The shell waits for the end of a pipe that only this process holds open.
  * @returns how to call it off, which must be done once `pid` has ended: the number may then be another's.
  */
-export function endWithThisProcess(pid: number): () => void {
-  const shell = spawn('/bin/sh', ['-c', 'read -r _; kill -TERM "$0"', String(pid)], {
+export function endWithThisProcess(pid: number, folder: string): () => void {
+  const shell = spawn('/bin/sh', ['-c', 'read -r _; kill -TERM "$0"; rm -rf -- "$1"', String(pid), folder], {
     stdio: ['pipe', 'ignore', 'ignore'],
     detached: true,
   });

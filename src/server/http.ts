@@ -17,7 +17,7 @@ export interface HttpListener {
 
 /** Above what Envoy passes on (60 KiB by default), so that Envoy's limit is the one that is met. */
 const MAX_HEADER_BYTES = 96 * 1024;
-/** Longer than the generated Envoy keeps an idle connection (60 s), so that it never sends into one that we close. */
+/** Much longer than the generated Envoy keeps an idle connection (4 s), so that it never sends into one that we close. */
 const KEEP_ALIVE_MS = 90_000;
 const MAX_CONNECTIONS = 20_000;
 

@@ -42,7 +42,8 @@ describe('the session cookie', () => {
     ['a="ory_kratos_session=v"', 'absent'],
     ['a="x; ory_kratos_session=v"', 'malformed'],
     ['a=1, ory_kratos_session=v', 'absent'],
-    ['ory_kratos_session=v, ory_kratos_session=w', 'malformed'],
+    ['ory_kratos_session=v, ory_kratos_session=w', 'ambiguous'],
+    ['ory_kratos_session=v,ory_session_x=w', 'ambiguous'],
     ['ory_kratos_session=v, a=1', 'malformed'],
     // Values that two servers read differently.
     ['ory_kratos_session="v"', 'malformed'],

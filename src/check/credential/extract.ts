@@ -5,7 +5,7 @@ import { isBlank, sessionCookie } from './cookie.ts';
 import { ABSENT, AMBIGUOUS, type Extraction, MALFORMED } from './credential.ts';
 
 /** A credential longer than this is malformed: it is not parsed, hashed or sent. */
-export const MAX_CREDENTIAL_BYTES = 16_384;
+const MAX_CREDENTIAL_BYTES = 16_384;
 
 const SESSION_TOKEN_PREFIX = 'ory_st_';
 

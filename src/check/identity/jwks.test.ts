@@ -63,6 +63,14 @@ describe('fetching', () => {
     expect(await rig.judge(token)).toBe('verified');
   });
 
+  test('finds the first new key at once, however short ago the keys were fetched', async () => {
+    const rig = new IssuerRig([old.jwk]);
+    await rig.judge(await tokenOf(rig, old));
+    rig.publish([next.jwk, old.jwk]);
+    expect(await rig.judge(await tokenOf(rig, next))).toBe('verified');
+    expect(rig.asked).toHaveLength(2);
+  });
+
   test('finds a new key as soon as the cooldown lets it', async () => {
     const rig = new IssuerRig([old.jwk]);
     await rig.judge(await tokenOf(rig, old));

@@ -48,6 +48,8 @@ export class Jwks {
   #triedAt = Number.NEGATIVE_INFINITY;
   #failed = false;
   #underWay: Promise<void> | undefined;
+  #unknownAt = Number.NEGATIVE_INFINITY;
+  #forUnknown: Promise<void> = Promise.resolve();
 
   constructor(options: JwksOptions) {
     this.#options = options;
@@ -64,7 +66,7 @@ export class Jwks {
     const age = this.#age();
     if (age > WAIT_AFTER_MS && !this.#isKnownToBeDown()) await this.#refreshAfterCooldown();
     else if (age > REFRESH_AFTER_MS) void this.#refreshAfterCooldown();
-    if (this.#usable()?.material.has(kid) === false) await this.#refreshAfterCooldown();
+    if (this.#usable()?.material.has(kid) === false) await this.#refreshForUnknownKid();
     const keys = this.#usable();
     if (!keys) return { kind: 'unavailable' };
     if (keys.material.has(kid)) return { kind: 'found', keys };
@@ -99,6 +101,18 @@ export class Jwks {
     const sinceTry = this.#options.clock() - this.#triedAt;
     const cooldown = this.#failed ? FAILED_COOLDOWN_MS : COOLDOWN_MS;
     if (this.#underWay || sinceTry >= cooldown || sinceTry < 0) await this.refresh();
+  }
+
+  /** The cooldown counts from the last fetch for an unknown kid, so that a scheduled one never holds a new key back. */
+  #refreshForUnknownKid(): Promise<void> {
+    if (this.#failed) return this.#refreshAfterCooldown();
+    const since = this.#options.clock() - this.#unknownAt;
+    if (since < 0 || since >= COOLDOWN_MS) {
+      this.#unknownAt = this.#options.clock();
+      // One that is under way may have been answered before the key was there.
+      this.#forUnknown = Promise.resolve(this.#underWay).then(() => this.refresh());
+    }
+    return this.#forUnknown;
   }
 
   async #fetch(): Promise<void> {

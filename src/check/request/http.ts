@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import type { CheckRequest } from './check-request.ts';
 
 /** Envoy asks so for an outage's status in metadata, because it drops the body of a 5xx from its authorizer. */
-export const STATUS_VIA = 'ory-status-via';
+const STATUS_VIA = 'ory-status-via';
 
 export interface HttpCheck {
   readonly request: CheckRequest;

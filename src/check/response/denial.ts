@@ -68,7 +68,7 @@ function escapeByte(char: string): string {
 }
 
 /** A person following a link: GET, wants HTML, and no mark of a script's request. */
-export function isNavigation(request: CheckRequest): boolean {
+function isNavigation(request: CheckRequest): boolean {
   if (request.method !== 'GET' || !acceptsHtml(request.accept)) return false;
   if (request.requestedWith !== undefined) return false;
   return (
@@ -82,7 +82,7 @@ function acceptsHtml(accept: string | undefined): boolean {
 }
 
 /** Envoy's, where it looks like one; it is written into answers and logs. */
-export function requestId(request: CheckRequest): string {
+function requestId(request: CheckRequest): string {
   const id = request.requestId;
   return id !== undefined && /^[\w-]{1,64}$/.test(id) ? id : randomUUID();
 }

@@ -14,7 +14,7 @@ import { ThrottledLog } from '../log.ts';
 import { RecordingLog } from './recording-log.ts';
 import { TurnedClock } from './turned-clock.ts';
 
-export const ISSUER = 'https://issuer.example/';
+const ISSUER = 'https://issuer.example/';
 export const JWKS_URL = 'https://issuer.example/.well-known/jwks.json';
 
 export interface Key {

@@ -52,7 +52,7 @@ export function connectionManager(config: Config, plan: Plan): Block {
     use_remote_address: true,
     ...(trustedHops === 0 ? {} : { xff_num_trusted_hops: trustedHops }),
     // Nobody is internal: such a client may steer timeouts and retries by x-envoy-* headers and choose its request id.
-    // An empty list would mean every private address (Envoy 1.40), so it names one that no connection comes from.
+    // With this message present, an empty list means every private address (Envoy 1.40), so it names one that nobody has.
     internal_address_config: { cidr_ranges: [{ address_prefix: '0.0.0.0', prefix_len: 32 }] },
     server_header_transformation: 'PASS_THROUGH',
     upgrade_configs: [{ upgrade_type: 'websocket' }],

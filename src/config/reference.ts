@@ -1,0 +1,67 @@
+// The reference page of the configuration file, made from its JSON Schema. No I/O.
+import { configJsonSchema } from './json-schema.ts';
+
+interface Schema {
+  readonly type?: string;
+  readonly description?: string;
+  readonly default?: unknown;
+  readonly enum?: readonly unknown[];
+  readonly const?: unknown;
+  readonly properties?: Readonly<Record<string, Schema>>;
+  readonly required?: readonly string[];
+  readonly items?: Schema;
+  readonly anyOf?: readonly Schema[];
+  readonly additionalProperties?: Schema | boolean;
+}
+
+/** Of keys that are parsed and refused; the same as `unsupported.ts` refuses. */
+const NOT_YET =
+  /^(?:cache\.redis|edge\.(?:ory_path|mcp)|rules\[\]\.(?:cors|match\.mcp|require\.(?:any_of|session\.|token\.(?:scopes|claims))))/;
+
+/** Markdown, with a final line feed. */
+export function configReference(): string {
+  const schema = JSON.parse(configJsonSchema()) as Schema;
+  const rows = [...rowsOf(schema, '')];
+  const head = `# ory-envoy.yaml
+
+Every key. An unknown key, a bad value or a missing variable stops the start with file, line and column. \`\${NAME}\` in a value is read from the environment. Durations are written \`500ms\`, \`30s\`, \`15m\`, \`1h\`.
+
+\`schema/ory-envoy.schema.json\` is the same for editors: \`# yaml-language-server: $schema=…\`.
+
+| key | type | default | meaning |
+|---|---|---|---|
+`;
+  return `${head}${rows.map(({ key, text }) => `| \`${key}\` | ${text} |`).join('\n')}\n`;
+}
+
+function* rowsOf(schema: Schema, path: string): Generator<{ key: string; text: string }> {
+  if (path !== '') yield { key: path, text: [typeOf(schema), defaultOf(schema), meaning(schema, path)].join(' | ') };
+  const inside = schema.type === 'array' ? { of: schema.items, at: `${path}[]` } : { of: schema, at: path };
+  if (!inside.of) return;
+  for (const shape of inside.of.anyOf ?? [inside.of]) {
+    for (const [key, value] of Object.entries(shape.properties ?? {}))
+      yield* rowsOf(value, inside.at === '' ? key : `${inside.at}.${key}`);
+  }
+}
+
+function typeOf(schema: Schema): string {
+  if (schema.const !== undefined) return `\`${String(schema.const)}\``;
+  if (schema.enum) return schema.enum.map((one) => `\`${String(one)}\``).join(' or ');
+  if (schema.anyOf) return 'map';
+  if (schema.type === 'array') return schema.items?.properties ? 'list of maps' : 'list';
+  if (schema.type === 'object') return 'map';
+  return schema.type ?? '';
+}
+
+function defaultOf(schema: Schema): string {
+  if (schema.default === undefined || (schema.properties && JSON.stringify(schema.default) === '{}')) return '';
+  return `\`${cell(typeof schema.default === 'string' ? schema.default : JSON.stringify(schema.default))}\``;
+}
+
+function meaning(schema: Schema, path: string): string {
+  return [NOT_YET.test(path) ? '*Not supported yet.*' : '', cell(schema.description ?? '')].filter(Boolean).join(' ');
+}
+
+function cell(text: string): string {
+  return text.replaceAll('|', '\\|');
+}
