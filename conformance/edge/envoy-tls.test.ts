@@ -1,6 +1,5 @@
 // TLS on both sides of a real Envoy, JSON Web Keys, the parts laid into another bootstrap, and an Ory Network address.
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer as createHttp } from 'node:http';
 import { connect as connectH2 } from 'node:http2';
 import { createServer as createHttps, get as getHttps, type Server } from 'node:https';
@@ -8,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect as connectTls, type SecureVersion, type TLSSocket } from 'node:tls';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
+import { generate as generateCertificate } from 'selfsigned';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { parseConfig } from '../../src/config/load.ts';
@@ -25,27 +25,27 @@ rules:
 let folder: string;
 const file = (name: string) => join(folder, name);
 
-beforeAll(() => {
+beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'ory-envoy-tls-'));
-  certify('localhost', 'DNS:localhost');
-  certify('other', 'DNS:other.example');
-  certify('address', 'IP:127.0.0.1');
+  await certify('localhost', { type: 2, value: 'localhost' });
+  await certify('other', { type: 2, value: 'other.example' });
+  await certify('address', { type: 7, ip: '127.0.0.1' });
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-function certify(name: string, san: string): void {
-  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', file(`${name}.key`)];
-  const certificate = [
-    '-subj',
-    `/CN=${name}`,
-    '-addext',
-    `subjectAltName=${san}`,
-    '-days',
-    '2',
-    '-out',
-    file(`${name}.crt`),
-  ];
-  execFileSync('openssl', ['req', '-x509', ...key, ...certificate], { stdio: 'pipe' });
+async function certify(name: string, san: { type: 2; value: string } | { type: 7; ip: string }): Promise<void> {
+  const pem = await generateCertificate([{ name: 'commonName', value: name }], {
+    keyType: 'ec',
+    curve: 'P-256',
+    algorithm: 'sha256',
+    notAfterDate: new Date(Date.now() + 2 * 86_400_000),
+    extensions: [
+      { name: 'basicConstraints', cA: true },
+      { name: 'subjectAltName', altNames: [san] },
+    ],
+  });
+  writeFileSync(file(`${name}.key`), pem.private);
+  writeFileSync(file(`${name}.crt`), pem.cert);
 }
 
 describe('downstream TLS', () => {

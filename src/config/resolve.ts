@@ -16,7 +16,7 @@ import { resolveRules } from './rules.ts';
 import type { ConfigFile } from './schema.ts';
 import { unsupportedKeys } from './unsupported.ts';
 
-/** Headers that Envoy, HTTP or the authorizer's own wire need: no identity may be written into them. */
+/** Headers that Envoy, HTTP or the authorizer's own wire (`ory-<header>`) need: no identity may be written into them. */
 const RESERVED_HEADERS = new RegExp(
   `^(?:${[
     'host|connection|content-.*|transfer-encoding|te|trailer|upgrade|keep-alive|proxy-.*|http2-settings|expect|date|via',

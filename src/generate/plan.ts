@@ -21,7 +21,7 @@ export interface PlannedRule {
 }
 
 /** `'any'`, or the names of which a token must hold one. */
-export type Audiences = 'any' | readonly string[];
+type Audiences = 'any' | readonly string[];
 
 export interface Plan {
   /** In the order of the file: the first match wins. */

@@ -1,4 +1,5 @@
 // ext_authz over HTTP, on node:http without a framework: the hot path. Listens on a socket.
+
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -6,6 +7,7 @@ import type { Check } from '../check/check.ts';
 import type { Log } from '../check/log.ts';
 import { readHttpCheck } from '../check/request/http.ts';
 import type { WriteHttp } from '../check/response/http.ts';
+import { WIRE } from '../check/wire.ts';
 import type { Address } from '../config/config.ts';
 
 export interface HttpListener {
@@ -96,7 +98,7 @@ function hasBody(message: IncomingMessage): boolean {
 function refuseConnect(_message: IncomingMessage, socket: Duplex): void {
   socket.on('error', () => socket.destroy());
   socket.end(
-    'HTTP/1.1 400 Bad Request\r\nory-reason: path_ambiguous\r\ncontent-length: 0\r\nconnection: close\r\n\r\n',
+    `HTTP/1.1 400 Bad Request\r\n${WIRE.reason}: path_ambiguous\r\ncontent-length: 0\r\nconnection: close\r\n\r\n`,
   );
 }
 

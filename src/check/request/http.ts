@@ -1,9 +1,8 @@
 // The check as Envoy's HTTP ext_authz sends it: the original method, path, query and Host. No I/O.
-import type { IncomingMessage } from 'node:http';
-import type { CheckRequest } from './check-request.ts';
 
-/** Envoy asks so for an outage's status in metadata, because it drops the body of a 5xx from its authorizer. */
-const STATUS_VIA = 'ory-status-via';
+import type { IncomingMessage } from 'node:http';
+import { WIRE } from '../wire.ts';
+import type { CheckRequest } from './check-request.ts';
 
 export interface HttpCheck {
   readonly request: CheckRequest;
@@ -42,7 +41,7 @@ export function readHttpCheck(message: IncomingMessage): HttpCheck {
       case 'sec-fetch-mode':
       case 'sec-fetch-dest':
       case 'x-request-id':
-      case STATUS_VIA:
+      case WIRE.statusVia:
         one[name] = value;
         break;
       default:
@@ -51,7 +50,7 @@ export function readHttpCheck(message: IncomingMessage): HttpCheck {
   const url = message.url ?? '';
   const question = url.indexOf('?');
   return {
-    statusViaMetadata: one[STATUS_VIA] === 'metadata',
+    statusViaMetadata: one[WIRE.statusVia] === 'metadata',
     request: {
       method: message.method ?? '',
       host: hosts.length === 1 ? hosts[0] : undefined,

@@ -1,8 +1,10 @@
 // A verdict as an answer to Envoy's HTTP ext_authz. No I/O but the writing of the response.
+
 import type { ServerResponse } from 'node:http';
 import type { Config, IdentityHeader } from '../../config/config.ts';
 import type { HttpCheck } from '../request/http.ts';
 import { type Allow, deny, type Verdict } from '../verdict.ts';
+import { WIRE } from '../wire.ts';
 import { type Denial, denialOf } from './denial.ts';
 import { type HeaderPair, identityHeaders } from './identity-headers.ts';
 
@@ -36,7 +38,7 @@ function allowHeaders(verdict: Allow, config: Config, removals: Removals): strin
   const pairs: readonly HeaderPair[] = verdict.identity
     ? identityHeaders(verdict.identity, config.identityHeaders)
     : [];
-  const headers = ['content-length', '0', 'ory-reason', verdict.reason, 'ory-rule', verdict.rule.name];
+  const headers = ['content-length', '0', WIRE.reason, verdict.reason, WIRE.rule, verdict.rule.name];
   for (const [name, value] of pairs) headers.push(name, value);
   const remove = removals.without(pairs);
   if (remove !== '') headers.push('x-envoy-auth-headers-to-remove', remove);
@@ -51,12 +53,12 @@ function writeDenial(
   reason: string,
   rule: string | undefined,
 ): void {
-  const headers = ['content-length', String(Buffer.byteLength(denial.body)), 'ory-reason', reason];
-  if (rule !== undefined) headers.push('ory-rule', rule);
+  const headers = ['content-length', String(Buffer.byteLength(denial.body)), WIRE.reason, reason];
+  if (rule !== undefined) headers.push(WIRE.rule, rule);
   for (const [name, value] of denial.headers) headers.push(name, value);
   // Envoy drops the body of its authorizer's 5xx: the generated one asks for the status beside the answer.
   const viaMetadata = denial.status === 503 && check.statusViaMetadata;
-  if (viaMetadata) headers.push('ory-status', '503');
+  if (viaMetadata) headers.push(WIRE.status, '503');
   response.writeHead(viaMetadata ? 403 : denial.status, headers);
   response.end(check.request.method === 'HEAD' ? undefined : denial.body);
 }

@@ -1,4 +1,5 @@
 // The HTTP filters: jwt_authn where a rule takes tokens, ext_authz, router. No I/O.
+import { WIRE } from '../../check/wire.ts';
 import type { Config } from '../../config/config.ts';
 import type { Plan } from '../plan.ts';
 import { AUTHORIZER_CLUSTER, JWKS_CLUSTER } from './clusters.ts';
@@ -112,7 +113,7 @@ function extAuthz(config: Config, identityHeaders: readonly string[]): Block {
         },
         // A check changes nothing, so it may be asked twice.
         retry_policy: { num_retries: 1, retry_on: 'connect-failure,refused-stream,reset' },
-        authorization_request: { headers_to_add: [{ key: 'ory-status-via', value: 'metadata' }] },
+        authorization_request: { headers_to_add: [{ key: WIRE.statusVia, value: 'metadata' }] },
         authorization_response: {
           allowed_upstream_headers: exactly(identityHeaders),
           allowed_client_headers: {
@@ -130,6 +131,6 @@ function exactly(names: readonly string[]): Block {
   return { patterns: names.map((exact) => ({ exact })) };
 }
 
-export function seconds(ms: number): string {
+function seconds(ms: number): string {
   return `${ms / 1000}s`;
 }

@@ -1,9 +1,10 @@
 // What is removed from every request before Envoy does anything else with it, in every spelling. No I/O.
+import { WIRE } from '../../check/wire.ts';
 import { quote } from './path-matchers.ts';
 import { type Block, COMMENT, type Value } from './yaml.ts';
 
 /** Headers between Envoy and authorizer that a client must not be able to speak. */
-const WIRE = ['ory-edge-key', 'ory-status*', 'ory-cache-for*', 'ory-rule*', 'ory-reason*'];
+const STRIPPED = ['ory-edge-key', `${WIRE.status}*`, 'ory-cache-for*', `${WIRE.rule}*`, `${WIRE.reason}*`];
 /** Many frameworks take their path from these: the application would answer another path than the one that was judged. */
 const OTHER_PATHS = ['x-original-*', 'x-rewrite-url', 'x-envoy-original-*'];
 /** Believed only of a proxy in front; Envoy rewrites X-Forwarded-For and -Proto by itself. */
@@ -19,7 +20,7 @@ export function everySpelling(name: string): string {
 }
 
 export function earlyHeaderMutations(identityHeaders: readonly string[], trustedHops: number): Block {
-  const names = [...identityHeaders, ...WIRE, ...OTHER_PATHS, ...(trustedHops === 0 ? FORWARDED : [])];
+  const names = [...identityHeaders, ...STRIPPED, ...OTHER_PATHS, ...(trustedHops === 0 ? FORWARDED : [])];
   const mutations: Value[] = names.map((name) => ({
     remove_on_match: { key_matcher: { safe_regex: { regex: everySpelling(name) } } },
   }));

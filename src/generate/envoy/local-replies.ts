@@ -1,4 +1,5 @@
 // The edge's own answers: problem bodies, and how an outage keeps its status, body and Retry-After. No I/O.
+import { WIRE } from '../../check/wire.ts';
 import { type Block, COMMENT } from './yaml.ts';
 
 /** Reasons that Envoy gives by itself. */
@@ -26,7 +27,7 @@ export function directProblem(reason: EdgeReason): Block {
   };
 }
 
-export function setHeader(key: string, value: string): Block {
+function setHeader(key: string, value: string): Block {
   return { header: { key, value }, append_action: 'OVERWRITE_IF_EXISTS_OR_ADD' };
 }
 
@@ -64,7 +65,7 @@ function metadataStatus(status: string): Block {
     metadata_filter: {
       matcher: {
         filter: 'envoy.filters.http.ext_authz',
-        path: [{ key: 'ory-status' }],
+        path: [{ key: WIRE.status }],
         value: { string_match: { exact: status } },
       },
       match_if_key_not_found: false,

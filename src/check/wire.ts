@@ -1,0 +1,13 @@
+// The names that the authorizer and the generated Envoy speak to each other in. None of them reaches client or
+// application. No I/O.
+
+export const WIRE = {
+  /** On a check: `metadata` asks for an outage's status beside the answer, because Envoy drops the body of a 5xx. */
+  statusVia: 'ory-status-via',
+  /** On an answer: the status that the client is to get. */
+  status: 'ory-status',
+  /** On every answer: why. */
+  reason: 'ory-reason',
+  /** On every answer that a rule led to: its name. */
+  rule: 'ory-rule',
+} as const;
