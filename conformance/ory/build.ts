@@ -75,10 +75,7 @@ async function needTools(): Promise<void> {
   const compiler = await run('go', ['env', 'CC']).then(
     ({ stdout }) => stdout.trim().split(' ')[0] || 'gcc',
     () => {
-      throw new ToolMissing(
-        'go',
-        `${need} Install Go 1.22 or newer (apt-get install golang-go, or https://go.dev/dl).`,
-      );
+      throw new ToolMissing('go', `${need} Install Go 1.26 or newer.`);
     },
   );
   await run(compiler, ['--version']).catch(() => {

