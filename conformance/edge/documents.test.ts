@@ -1,0 +1,82 @@
+// What the documents show is run: every example and every file in the README starts a real Envoy, every reason has a
+// line, every command is there.
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { DENIALS } from '../../src/check/reason.ts';
+import { parseConfig } from '../../src/config/load.ts';
+import { findEnvoy } from '../../src/edge/find.ts';
+import { startEnvoy } from '../../src/edge/run.ts';
+import { generateEnvoy } from '../../src/generate/envoy/emit.ts';
+
+const root = new URL('../../', import.meta.url);
+const read = (path: string) => readFileSync(new URL(path, root), 'utf8');
+
+const examples = readdirSync(new URL('examples/', root)).map((name): [string, string] => [
+  `examples/${name}`,
+  read(`examples/${name}`),
+]);
+const inReadme = [...read('README.md').matchAll(/```yaml\n([\s\S]*?)```/g)].map(
+  ([, text = ''], i): [string, string] => [`README.md, file ${i + 1}`, text],
+);
+
+/** The same file on free ports, without the certificate that only its author has. */
+function here(text: string): string {
+  const config = text
+    .replace(/^ {2}(?:listen|tls):.*$/gm, '')
+    .replace(/^edge:$/m, 'edge:\n  listen: 127.0.0.1:0\n  admin: 127.0.0.1:0');
+  expect(config).toContain('127.0.0.1:0');
+  return config;
+}
+
+describe('the files that the documents show', () => {
+  it('are all of them', () => expect([examples.length, inReadme.length]).toEqual([3, 2]));
+
+  it.each([...examples, ...inReadme])('%s is valid and runs in a real Envoy', async (name, text) => {
+    parseConfig(text, name, { env: {} });
+    const { path } = await findEnvoy();
+    const envoy = await startEnvoy({
+      path,
+      config: generateEnvoy(parseConfig(here(text), name, { env: {} }), { part: 'bootstrap' }),
+      concurrency: 1,
+    });
+    const answer = await fetch(`http://127.0.0.1:${envoy.listenPort}/%2e%2e%2f`);
+    await envoy.stop();
+    expect([answer.status, ((await answer.json()) as { reason: string }).reason]).toEqual([400, 'path_ambiguous']);
+  });
+});
+
+describe('the pages', () => {
+  it('docs/reasons.md has a line for every reason, and none for others', () => {
+    const page = read('docs/reasons.md');
+    const listed = [...page.matchAll(/^\| (`[^|]+`) \|/gm)].flatMap(([, names = '']) =>
+      [...names.matchAll(/`(\w+)`/g)].map(([, name]) => name),
+    );
+    expect(new Set(listed)).toEqual(new Set([...Object.keys(DENIALS), 'authorizer_unreachable']));
+  });
+
+  it('links lead to files that are there', () => {
+    for (const page of ['README.md', 'ARCHITECTURE.md', 'SECURITY.md', 'CONTRIBUTING.md', 'conformance/README.md']) {
+      for (const [, target = ''] of read(page).matchAll(/\]\(([^)#]+)\)/g)) {
+        if (target.startsWith('http')) continue;
+        expect(existsSync(new URL(target, new URL(page, root))), `${page}: ${target}`).toBe(true);
+      }
+    }
+  });
+
+  it('ARCHITECTURE.md names files that are there', () => {
+    const names = [
+      ...read('ARCHITECTURE.md').matchAll(/`((?:src|check|config|generate|server|edge|cli|dev)\/[\w./-]+)`/g),
+    ].map(([, name = '']) => name);
+    expect(names.length).toBeGreaterThan(20);
+    for (const name of names)
+      expect(existsSync(new URL(name.startsWith('src/') ? name : `src/${name}`, root)), name).toBe(true);
+  });
+
+  it('conformance/README.md names tests that are there', () => {
+    const names = [...read('conformance/README.md').matchAll(/`((?:edge|ory|package)\/[\w./-]+)`/g)].map(
+      ([, name = '']) => name,
+    );
+    expect(names.length).toBeGreaterThan(10);
+    for (const name of names) expect(existsSync(new URL(`conformance/${name}`, root)), name).toBe(true);
+  });
+});
