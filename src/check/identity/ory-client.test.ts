@@ -125,6 +125,22 @@ describe('an answer that is not one', () => {
     expect(await client.get(`${ory.url}/sessions/whoami`, {})).toEqual({ kind: 'none', cause: 'ECONNREFUSED' });
   });
 
+  test('a session that is larger than a mebibyte is not read to its end', async () => {
+    const session = SESSION.replace('{', `{"padding":"${'x'.repeat(1_048_576)}",`);
+    const { client, ory } = await against((socket) => socket.write(raw(200, session)));
+    const answer = await client.get(`${ory.url}/sessions/whoami`, {});
+    expect(answer).toEqual({ kind: 'none', cause: 'UND_ERR_RES_EXCEEDED_MAX_SIZE' });
+  });
+
+  test('silence is told apart from a refusal in the log', async () => {
+    const { client, ory } = await against(() => {}, 100);
+    const answer = await client.get(`${ory.url}/sessions/whoami`, {});
+    expect(answer).toMatchObject({
+      kind: 'none',
+      cause: expect.stringMatching(/TimeoutError|UND_ERR_HEADERS_TIMEOUT/),
+    });
+  });
+
   test('a kept connection that Ory has closed is not an outage', async () => {
     let answered = 0;
     const { client, ory } = await against((socket) => {

@@ -101,7 +101,7 @@ async function getOnce(
 }
 
 function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : '';
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
 }
 
 /** An error's code or name alone: its message may quote what was sent. */
