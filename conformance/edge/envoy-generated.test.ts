@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { type ClientHttp2Session, connect as connectH2, type OutgoingHttpHeaders } from 'node:http2';
 import { connect } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { until } from '../until.ts';
 import {
   type Answer,
   allow,
@@ -16,7 +17,6 @@ import {
   type Seen,
   sendRaw,
   startRig,
-  until,
 } from './envoy-rig.ts';
 
 const CONFIG = `
@@ -453,10 +453,10 @@ describe('protocols', () => {
     socket.on('data', (chunk) => {
       text += chunk.toString('latin1');
     });
-    await until(() => text.includes('\r\n\r\n'), 'an answer to the upgrade');
+    await until('an answer to the upgrade', () => text.includes('\r\n\r\n'));
     expect(text).toMatch(/^HTTP\/1\.1 101 /);
     socket.write('ping through the tunnel');
-    await until(() => text.endsWith('ping through the tunnel'), 'an echo');
+    await until('an echo', () => text.endsWith('ping through the tunnel'));
     socket.destroy();
     expect(headerOf(rig.received.at(-1) ?? lastCheck(), 'x-user-id')).toEqual(['alice']);
     expect([lastCheck().method, lastCheck().url]).toEqual(['GET', '/app/ws']);
@@ -549,7 +549,7 @@ describe('the access log', () => {
     await get(rig.port, `/app/refused?token=${canary}`, credentials);
     await get(rig.port, `/app/;?token=${canary}`, credentials);
     const line = (path: string) => rig.accessLog.find((entry) => entry['path'] === path);
-    await until(() => line('/app/;') !== undefined, 'the last line of the access log');
+    await until('the last line of the access log', () => line('/app/;') !== undefined);
     expect(line('/app/logged')).toMatchObject({
       method: 'GET',
       host: 'localhost',

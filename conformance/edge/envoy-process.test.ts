@@ -10,7 +10,8 @@ import { parseConfig } from '../../src/config/load.ts';
 import { findEnvoy } from '../../src/edge/find.ts';
 import { EnvoyStartError, type RunningEnvoy, type StartEnvoyOptions, startEnvoy } from '../../src/edge/run.ts';
 import { generateEnvoy } from '../../src/generate/envoy/emit.ts';
-import { get, portOf, until } from './envoy-rig.ts';
+import { until } from '../until.ts';
+import { get, portOf } from './envoy-rig.ts';
 
 const running: RunningEnvoy[] = [];
 afterEach(async () => {
@@ -153,6 +154,6 @@ test('it ends when the process that started it is killed', async () => {
   const folder = dirname(commandLine[commandLine.indexOf('--config-path') + 1] ?? '');
   expect([alive(pid), existsSync(folder)]).toEqual([true, true]);
   parent.kill('SIGKILL');
-  await until(() => !alive(pid) || readFileSync(`/proc/${pid}/stat`, 'utf8').includes(') Z '), 'the end of Envoy');
-  await until(() => !existsSync(folder), 'the end of its folder');
+  await until('the end of Envoy', () => !alive(pid) || readFileSync(`/proc/${pid}/stat`, 'utf8').includes(') Z '));
+  await until('the end of its folder', () => !existsSync(folder));
 });

@@ -1,7 +1,6 @@
 // A real Envoy with a generated bootstrap between a client, a stub authorizer and echoing applications. Opens ports.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
-import { setTimeout as delay } from 'node:timers/promises';
 import { parseConfig } from '../../src/config/load.ts';
 import { findEnvoy } from '../../src/edge/find.ts';
 import { type RunningEnvoy, startEnvoy } from '../../src/edge/run.ts';
@@ -265,13 +264,4 @@ export function get(
 /** What the application received, from the echo's answer. */
 export function echoed(answer: RawAnswer): Seen {
   return JSON.parse(answer.body) as Seen;
-}
-
-/** Waits for a condition, with a limit. */
-export async function until(condition: () => boolean, what: string, limitMs = 10_000): Promise<void> {
-  const deadline = Date.now() + limitMs;
-  while (!condition()) {
-    if (Date.now() > deadline) throw new Error(`${what}: not within ${limitMs} ms`);
-    await delay(10);
-  }
 }

@@ -14,7 +14,8 @@ import { parseConfig } from '../../src/config/load.ts';
 import { findEnvoy } from '../../src/edge/find.ts';
 import { startEnvoy } from '../../src/edge/run.ts';
 import { generateEnvoy, PARTS } from '../../src/generate/envoy/emit.ts';
-import { allow, closeServer, get, headerOf, portOf, type Rig, startRig, until } from './envoy-rig.ts';
+import { until } from '../until.ts';
+import { allow, closeServer, get, headerOf, portOf, type Rig, startRig } from './envoy-rig.ts';
 
 const RULES = `
 rules:
@@ -201,11 +202,11 @@ rules:
     expect(headerOf(rig.checks.at(-1) ?? { headers: [] }, 'authorization')).toEqual(
       token === '' ? [] : [`Bearer ${token}`],
     );
-    await until(() => rig.accessLog.length > lines, 'the access log');
+    await until('the access log', () => rig.accessLog.length > lines);
     return rig.accessLog.at(-1)?.['jwt'];
   };
   try {
-    await until(() => fetches === 1, 'the keys');
+    await until('the keys', () => fetches === 1);
     const good = await sign('https://api.acme.com', 'https://issuer.example/');
     expect(await send('/api/x', good)).toMatchObject({
       payload: { iss: 'https://issuer.example/', scope: ['a', 'b'] },

@@ -2,10 +2,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RealOry } from '../ory/ory.ts';
 import { startRealOry } from '../ory/real.ts';
+import { until } from '../until.ts';
 import { type Answer, type Lines, send } from './rig/client.ts';
 import { type Edge, startEdge } from './rig/edge.ts';
 import { AUDIENCE, policy } from './rig/policy.ts';
-import { until } from './rig/until.ts';
 
 let ory: RealOry;
 let edge: Edge;

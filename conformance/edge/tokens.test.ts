@@ -3,12 +3,12 @@ import { generateKeyPair, SignJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RealOry } from '../ory/ory.ts';
 import { startRealOry } from '../ory/real.ts';
+import { until } from '../until.ts';
 import { expectNoCredential } from './rig/canary.ts';
 import { type Lines, type Protocol, send } from './rig/client.ts';
 import { type CountingProxy, startCountingProxy } from './rig/counting-proxy.ts';
 import { type Edge, startEdge } from './rig/edge.ts';
 import { AUDIENCE, OTHER_AUDIENCE, policy } from './rig/policy.ts';
-import { until } from './rig/until.ts';
 
 let ory: RealOry;
 let hydra: CountingProxy;

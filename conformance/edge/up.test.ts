@@ -6,10 +6,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { freePorts } from '../ports.ts';
+import { until } from '../until.ts';
 import { startApp } from './rig/app.ts';
 import { send } from './rig/client.ts';
-import { freePorts } from './rig/ports.ts';
-import { until } from './rig/until.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 

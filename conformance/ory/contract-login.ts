@@ -1,8 +1,7 @@
 // The contract of login and logout, for programs and for browsers.
 import { beforeAll, expect, test } from 'vitest';
 import { at, CookieJar, cookieName, csrfToken, jsonRequest } from './client.ts';
-import type { Part } from './contract.ts';
-import type { Person } from './ory.ts';
+import type { ContractPart, Person } from './ory.ts';
 import { whoami, whoamiStatus } from './whoami.ts';
 
 interface Answer {
@@ -14,7 +13,7 @@ interface Answer {
 const html = { accept: 'text/html,application/xhtml+xml' };
 const json = { accept: 'application/json' };
 
-export const describeLogin: Part = (ory) => {
+export const describeLogin: ContractPart = (ory) => {
   let person: Person;
 
   beforeAll(async () => {

@@ -1,11 +1,10 @@
 // The contract of how sessions end: revoked, logged out, the identity inactive, expired.
 import { beforeAll, expect, test, vi } from 'vitest';
 import { jsonRequest } from './client.ts';
-import type { Part } from './contract.ts';
-import type { Person } from './ory.ts';
+import type { ContractPart, Person } from './ory.ts';
 import { whoamiStatus } from './whoami.ts';
 
-export const describeSessionEnd: Part = (ory) => {
+export const describeSessionEnd: ContractPart = (ory) => {
   let person: Person;
 
   beforeAll(async () => {

@@ -2,11 +2,11 @@
 import { createLocalJWKSet, decodeJwt, decodeProtectedHeader, type JSONWebKeySet, jwtVerify } from 'jose';
 import { beforeAll, expect, test, vi } from 'vitest';
 import { at, basic, createClient, type OAuth2Client } from './client.ts';
-import type { Part } from './contract.ts';
+import type { ContractPart } from './ory.ts';
 
 const audience = 'https://api.example.com';
 
-export const describeTokens: Part = (ory) => {
+export const describeTokens: ContractPart = (ory) => {
   let client: OAuth2Client;
 
   beforeAll(async () => {

@@ -1,15 +1,14 @@
 // The contract of `/sessions/whoami`: which credential counts, and what the answers look like.
 import { beforeAll, expect, test } from 'vitest';
 import { at } from './client.ts';
-import type { Part } from './contract.ts';
-import type { BrowserSession, Person, Session } from './ory.ts';
+import type { BrowserSession, ContractPart, Person, Session } from './ory.ts';
 import { type RawHeader, whoami, whoamiStatus } from './whoami.ts';
 
 const identityHeader = 'x-kratos-authenticated-identity-id';
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 const time = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/;
 
-export const describeWhoami: Part = (ory) => {
+export const describeWhoami: ContractPart = (ory) => {
   let person: Person;
   let session: Session;
   let browser: BrowserSession;

@@ -5,7 +5,7 @@ import { describeLogin } from './contract-login.ts';
 import { describeSessionEnd } from './contract-session-end.ts';
 import { describeTokens } from './contract-tokens.ts';
 import { describeWhoami } from './contract-whoami.ts';
-import type { Ory, OryOptions } from './ory.ts';
+import type { ContractPart, Ory, OryOptions } from './ory.ts';
 
 export type StartOry = (options?: OryOptions) => Promise<Ory>;
 
@@ -18,10 +18,7 @@ export function describeOry(name: string, start: StartOry): void {
   });
 }
 
-/** `ory` is a function, because there is none before the tests run. */
-export type Part = (ory: () => Ory) => void;
-
-function describePart(name: string, start: StartOry, part: Part, options?: OryOptions): void {
+function describePart(name: string, start: StartOry, part: ContractPart, options?: OryOptions): void {
   describe(name, () => {
     let ory: Ory | undefined;
     beforeAll(async () => {

@@ -82,3 +82,6 @@ export interface ServerProcess {
 export interface RealOry extends Ory {
   readonly processes: { readonly kratos: ServerProcess; readonly hydra: ServerProcess };
 }
+
+/** A part of the contract. `ory` is a function, because there is none before the tests run. */
+export type ContractPart = (ory: () => Ory) => void;

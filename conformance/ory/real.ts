@@ -4,10 +4,11 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { freePorts } from '../ports.ts';
 import { buildServer } from './build.ts';
 import { connect, cookieName, testKeySet } from './client.ts';
 import type { OryOptions, RealOry, ServerProcess } from './ory.ts';
-import { cleanEnvironment, freePorts, startProgram } from './server-process.ts';
+import { cleanEnvironment, startProgram } from './server-process.ts';
 
 const run = promisify(execFile);
 const secret = 'not-a-secret-of-anyone-anywhere!';

@@ -1,6 +1,6 @@
 // Health on the admin port.
 import { afterEach, expect, test } from 'vitest';
-import { exchange } from '../server/testing.ts';
+import { exchange } from '../server/testing/raw-client.ts';
 import { type AdminListener, listenAdmin } from './admin.ts';
 
 const open: AdminListener[] = [];

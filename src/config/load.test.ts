@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { ConfigError } from './fault.ts';
 import { loadConfig, parseConfig } from './load.ts';
-import { faultsOf, SMALLEST, withRules } from './testing.ts';
+import { faultsOf, SMALLEST, withRules } from './testing/faults-of.ts';
 
 describe('places of faults', () => {
   test.each([

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { formatAddress } from './config.ts';
 import { parseConfig } from './load.ts';
-import { faultsOf, SMALLEST } from './testing.ts';
+import { faultsOf, SMALLEST } from './testing/faults-of.ts';
 
 const parse = (text: string) => parseConfig(text, 'f.yaml', { env: {} });
 

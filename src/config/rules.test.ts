@@ -1,7 +1,7 @@
 // Rules: what they may say, and between which of them there is a mistake.
 import { describe, expect, test } from 'vitest';
 import { parseConfig } from './load.ts';
-import { faultsOf, SMALLEST, withRules } from './testing.ts';
+import { faultsOf, SMALLEST, withRules } from './testing/faults-of.ts';
 
 const rule = (name: string, match: string, more = 'allow: anyone') => `{ name: ${name}, match: { ${match} }, ${more} }`;
 const problems = (...rules: string[]) => faultsOf(`${withRules(...rules)}tokens: { audiences: [aud] }\n`);

@@ -5,7 +5,7 @@ import { RecordingLog } from '../check/testing/recording-log.ts';
 import { TurnedClock } from '../check/testing/turned-clock.ts';
 import { parseConfig } from '../config/load.ts';
 import { startAuthorizer } from './authorizer.ts';
-import { exchange } from './testing.ts';
+import { exchange } from './testing/raw-client.ts';
 
 const SESSION = JSON.stringify({ id: 's', active: true, identity: { id: 'user-1' } });
 const open: (() => Promise<void>)[] = [];

@@ -7,7 +7,7 @@ import { RecordingLog } from '../check/testing/recording-log.ts';
 import { deny, type Verdict } from '../check/verdict.ts';
 import { parseConfig } from '../config/load.ts';
 import { type HttpListener, listenHttp } from './http.ts';
-import { dial, exchange } from './testing.ts';
+import { dial, exchange } from './testing/raw-client.ts';
 
 const config = parseConfig('ory: { url: https://ory.example }\nedge: { upstream: "http://127.0.0.1:3000" }\n', 'f', {
   env: {},

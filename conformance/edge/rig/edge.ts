@@ -7,8 +7,8 @@ import { loadConfig } from '../../../src/config/load.ts';
 import { findEnvoy } from '../../../src/edge/find.ts';
 import { type RunningEnvoy, startEnvoy } from '../../../src/edge/run.ts';
 import { generateEnvoy } from '../../../src/generate/envoy/emit.ts';
+import { freePorts } from '../../ports.ts';
 import { type App, startApp } from './app.ts';
-import { freePorts } from './ports.ts';
 import { type ServeProcess, serveProcess } from './serve-process.ts';
 
 export interface Edge {

@@ -1,7 +1,7 @@
 // The authorizer as its users run it: `ory-envoy serve` in a process of its own. Starts processes.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { until } from './until.ts';
+import { until } from '../../until.ts';
 
 const MAIN = fileURLToPath(new URL('../../../src/cli/main.ts', import.meta.url));
 

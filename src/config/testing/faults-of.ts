@@ -1,6 +1,6 @@
 // A configuration file's text and its faults, for the suites beside. No I/O.
-import { ConfigError } from './fault.ts';
-import { parseConfig } from './load.ts';
+import { ConfigError } from '../fault.ts';
+import { parseConfig } from '../load.ts';
 
 /** Four lines: what a test appends begins at line 5. */
 export const SMALLEST = `ory:

@@ -1,6 +1,6 @@
 // Talking to a listener in raw bytes, so that requests can be wrong. Opens sockets.
 import { connect, type Socket } from 'node:net';
-import type { Address } from '../config/config.ts';
+import type { Address } from '../../config/config.ts';
 
 export interface RawClient {
   readonly socket: Socket;
