@@ -156,7 +156,8 @@ describe('requests that are wrong', () => {
     client.socket.write(
       'POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 1000000\r\n\r\nGET /smuggled HTTP/1.1\r\nhost: a\r\n\r\n',
     );
-    expect(await client.ended).toMatch(/^HTTP\/1\.1 200 .*connection: close/is);
+    expect(await client.until(/\r\n\r\n/)).toMatch(/^HTTP\/1\.1 200 .*connection: close/is);
+    await client.ended;
     expect(seen.map(({ path }) => path)).toEqual(['/']);
   });
 
