@@ -203,7 +203,7 @@ rules:
       token === '' ? [] : [`Bearer ${token}`],
     );
     await until('the access log', () => rig.accessLog.length > lines);
-    return rig.accessLog.at(-1)?.['jwt'];
+    return rig.accessLog.at(-1)?.['jwt'] ?? null;
   };
   try {
     await until('the keys', () => fetches === 1);
@@ -221,7 +221,7 @@ rules:
     ];
     for (const token of bad) expect(await send('/api/x', token)).not.toHaveProperty('payload');
     expect(await send(`/api/x?access_token=${good}`, '')).not.toHaveProperty('payload');
-    expect(await send('/app/x', good)).toBeUndefined();
+    expect(await send('/app/x', good)).toBeNull();
     expect([rig.checks.length, fetches]).toEqual([bad.length + 3, 1]);
   } finally {
     await rig.close();

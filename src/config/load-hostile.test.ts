@@ -1,6 +1,6 @@
 // Files made to hurt: depth, size, aliases, and YAML that means something else than it looks like.
 import { describe, expect, test } from 'vitest';
-import { faultsOf, SMALLEST } from './testing.ts';
+import { faultsOf, SMALLEST } from './testing/faults-of.ts';
 
 describe('files made to hurt', () => {
   test.each([

@@ -8,8 +8,11 @@ import { cacheDir } from './cache-dir.ts';
 
 /** The version that is installed where none is found; the generated configuration is tested on it. */
 export const PINNED_VERSION = '1.40.0';
-/** `direct_response.body_format` is the newest field that the generated configuration has; 1.36.4 refuses it. */
-export const MINIMUM_VERSION = '1.37.0';
+/**
+ * The oldest that passes conformance/edge. Envoy 1.36 refuses `direct_response.body_format`; 1.37.0 runs the generated
+ * configuration, loses the headers of denials, and answers 403 where the authorizer is dead.
+ */
+export const MINIMUM_VERSION = '1.38.2';
 
 export interface FoundEnvoy {
   readonly path: string;

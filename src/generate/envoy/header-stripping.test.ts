@@ -4,7 +4,7 @@ import type { Block } from './yaml.ts';
 
 /** As Envoy does: the whole name, in lower case. */
 function matches(regex: string, name: string): boolean {
-  return new RegExp(`^(?:${regex.replace('(?i)', '')})$`, 'i').test(name.toLowerCase());
+  return new RegExp(`^(?:${regex})$`).test(name.toLowerCase());
 }
 
 test.each(['x-user-id', 'X-USER-ID', 'x_user_id', 'X.User.Id', 'x-user_id', "x!user'id", 'x~user^id'])(
