@@ -54,7 +54,7 @@ const piece = fc.oneof(
     arbitrary: fc.constantFrom('%2e', '%2E%2e', '%2f', '%5C', '%252f', '%3b', '%c3%a9', '%C3%A9', 'a%7cb', 'a|b'),
   },
   { weight: 2, arbitrary: fc.integer({ min: 0x21, max: 0x7e }).map((code) => String.fromCharCode(code)) },
-  { weight: 1, arbitrary: fc.constantFrom("a!$&'()+,=:@[]~", 'long'.repeat(60)) },
+  { weight: 1, arbitrary: fc.constantFrom("a!$&'()+,=:@[]~", "a%21$&'()%2b%2C=%3a%40[%5D~", 'long'.repeat(60)) },
 );
 const path = fc
   .array(
@@ -138,6 +138,17 @@ describe('routes', () => {
       { numRuns: 3_000, seed: 20_260_301 },
     );
     for (const count of Object.values(counts)) expect(count, JSON.stringify(counts)).toBeGreaterThan(100);
+  });
+
+  test('a character that needs no escape is the same escaped: applications route on the decoded path', async () => {
+    for (const path of [
+      "/a!$&'()+,=:@[]~/x",
+      "/a%21$&'()%2b%2C=%3a%40[%5D~/x",
+      '/a%21%24%26%27%28%29%2B%2c%3D%3A%40%5b%5d~/x',
+    ]) {
+      const { application } = await outcome('GET', path, 'localhost');
+      expect(application, path).toBe('marks');
+    }
   });
 
   test('no path that is already in the one form is refused', { timeout: 120_000 }, async () => {

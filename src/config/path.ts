@@ -35,7 +35,8 @@ function hexDigit(code: number): number {
 }
 
 /**
- * The one form in which paths are compared: escapes in upper case, bytes that need an escape escaped.
+ * The one form in which paths are compared: escapes in upper case, bytes that need an escape escaped, and escapes of
+ * characters that need none (`@`, `:`, `,` and the like) undone, since applications route on the decoded path.
  * `path` is without query, each character one byte. Undefined where two readers could take it differently:
  * dot segments, `//`, backslashes, `;`, controls, broken escapes, escapes of separators or unreserved characters.
  */
@@ -52,7 +53,7 @@ export function canonicalPath(path: string): string | undefined {
     } else if (code === PERCENT) {
       const byte = escapedByte(path, i);
       if (byte === undefined) return undefined;
-      out += path.slice(from, i) + escapeByte(byte);
+      out += path.slice(from, i) + (PATH_BYTE[byte] === PLAIN ? String.fromCharCode(byte) : escapeByte(byte));
       i += 2;
       from = i + 1;
     } else if (PATH_BYTE[code] !== PLAIN) {

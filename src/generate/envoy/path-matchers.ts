@@ -21,9 +21,12 @@ function methodMatch(methods: readonly string[]): Block {
   return methods.length === 1 && only !== undefined ? { exact: only } : { safe_regex: { regex: methods.join('|') } };
 }
 
+/** RFC 3986's unreserved characters have one spelling; others may be escaped. */
+const UNRESERVED = /^[\w.~-]*$/;
+
 /** The plainest matcher that means the glob. */
 export function pathMatch(glob: PathGlob): Block {
-  const literal = glob.segments.every((segment) => segment !== ANY && !segment.includes('%'));
+  const literal = glob.segments.every((segment) => segment !== ANY && UNRESERVED.test(segment));
   if (!literal) return { safe_regex: { regex: pathRegex(glob) } };
   const path = `/${glob.segments.map(String).join('/')}`;
   if (!glob.rest) return { path };
@@ -36,12 +39,21 @@ export function pathRegex(glob: PathGlob): string {
   return parts.length === 0 ? '/.*' : `${parts.join('')}(?:/.*)?`;
 }
 
-/** Hex digits of escapes in either case: Envoy leaves them as the client wrote them. */
+/** Every spelling of a literal: hex digits in either case, and characters such as `@` as themselves or escaped. */
 function literalRegex(text: string): string {
-  return quote(text).replace(
-    /%([0-9A-F])([0-9A-F])/g,
-    (_, high: string, low: string) => `%${hexRegex(high)}${hexRegex(low)}`,
+  return text.replace(
+    /%([0-9A-F])([0-9A-F])|([^%\w.~-])|\./g,
+    (found, high?: string, low?: string, reserved?: string) => {
+      if (high !== undefined && low !== undefined) return escapeRegex(high, low);
+      if (reserved === undefined) return quote(found);
+      const [first = '', second = ''] = reserved.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0');
+      return `(?:${quote(reserved)}|${escapeRegex(first, second)})`;
+    },
   );
+}
+
+function escapeRegex(high: string, low: string): string {
+  return `%${hexRegex(high)}${hexRegex(low)}`;
 }
 
 function hexRegex(digit: string): string {
