@@ -19,7 +19,7 @@ afterEach(async () => {
 });
 
 function bootstrap(listen = '127.0.0.1:0', admin = '127.0.0.1:0'): string {
-  const text = `ory: { url: http://127.0.0.1:1 }\nedge: { listen: "${listen}", admin: "${admin}", upstream: http://127.0.0.1:1 }`;
+  const text = `ory: { url: http://127.0.0.1:1 }\nedge: { listen: "${listen}", admin: "${admin}", upstream: http://127.0.0.1:1, authorizer: http://127.0.0.1:1 }`;
   return generateEnvoy(parseConfig(text, 'x.yaml', { env: {} }), { part: 'bootstrap' });
 }
 
