@@ -157,7 +157,7 @@ describe('the authorizer', () => {
     }
   });
 
-  it('told to stop: finishes the checks under way and ends with 0', async () => {
+  it('told to stop: is not ready first, finishes the checks under way and ends with 0', async () => {
     const token = await session();
     ory.processes.kratos.pause();
     const slow = withSession(token);
@@ -167,7 +167,10 @@ describe('the authorizer', () => {
       ).text();
       return /upstream_rq_active: [1-9]/.test(stats);
     });
+    const health = async () => (await fetch(`${edge.adminUrl}/health/ready`)).status;
+    expect(await health()).toBe(200);
     const stopped = edge.authorizer.stop();
+    await until('it is not ready', async () => (await health()) === 503);
     ory.processes.kratos.resume();
     expect((await slow).status).toBe(200);
     expect(await stopped).toBe(0);

@@ -16,6 +16,8 @@ export interface Edge {
   readonly authorizer: ServeProcess;
   /** The authorizer, asked directly. */
   readonly authorizerUrl: string;
+  /** The authorizer's admin port. */
+  readonly adminUrl: string;
   readonly app: App;
   readonly second: App;
   readonly envoy: RunningEnvoy;
@@ -61,6 +63,7 @@ export async function startEdge(file: { readonly edge?: object; readonly [key: s
   return {
     url: `http://127.0.0.1:${listen}`,
     authorizerUrl: `http://127.0.0.1:${http}`,
+    adminUrl: `http://127.0.0.1:${admin}`,
     authorizer,
     app,
     second,
