@@ -1,5 +1,5 @@
 // What the documents show is run: every example and every file in the README starts a real Envoy, every reason has a
-// line, every command is there.
+// line, every file that is named is there.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { DENIALS } from '../../src/check/reason.ts';

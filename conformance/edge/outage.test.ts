@@ -57,27 +57,38 @@ describe('Kratos', () => {
     while (fresh.length < 40) fresh.push(await session());
     expect((await withSession(known)).status).toBe(200);
     const statuses = new Map<string, number>();
+    const outages: Answer[] = [];
+    let down = false;
     let stop = false;
     const load = Array.from({ length: 8 }, async (_, worker) => {
       for (let i = worker; !stop; i++) {
-        const token = i % 2 === 0 ? known : (fresh[i % fresh.length] ?? known);
+        // The fresh ones are first shown when Kratos is gone: none of them is remembered.
+        const token = i % 2 === 0 || !down ? known : (fresh[i % fresh.length] ?? known);
         const answer = await withSession(token);
         const key = `${token === known ? 'known' : 'fresh'} ${answer.status}`;
         statuses.set(key, (statuses.get(key) ?? 0) + 1);
+        if (answer.status === 503) outages.push(answer);
       }
     });
-    await until('load is running', () => (statuses.get('known 200') ?? 0) > 20);
-    await ory.processes.kratos.kill();
-    const before = statuses.get('known 200') ?? 0;
-    await until('known sessions go on without Kratos', () => (statuses.get('known 200') ?? 0) > before + 50);
-    await ory.processes.kratos.start();
+    try {
+      await until('load is running', () => (statuses.get('known 200') ?? 0) > 20);
+      await ory.processes.kratos.kill();
+      down = true;
+      const before = statuses.get('known 200') ?? 0;
+      await until('known sessions go on without Kratos', () => (statuses.get('known 200') ?? 0) > before + 50);
+      await until('fresh sessions meet the outage', () => outages.length > 20);
+    } finally {
+      await ory.processes.kratos.start();
+    }
     await until(
       'fresh sessions are judged again',
-      async () => (await withSession(await session())).status === 200,
-      5_000,
-    );
-    stop = true;
+      async () => (await withSession(fresh[0] ?? '')).status === 200,
+      2_000,
+    ).finally(() => {
+      stop = true;
+    });
     await Promise.all(load);
+    for (const answer of outages) expectOutage(answer, 'ory_unreachable');
     expect([...statuses.keys()].filter((key) => !['known 200', 'fresh 200', 'fresh 503'].includes(key))).toEqual([]);
   });
 

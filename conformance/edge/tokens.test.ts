@@ -22,10 +22,10 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  expectNoCredential(edge, used);
   await edge?.close();
   await hydra?.close();
   await ory?.close();
+  expectNoCredential(edge, used);
 });
 
 const now = () => Math.floor(Date.now() / 1_000);

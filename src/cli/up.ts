@@ -24,7 +24,10 @@ class Parts {
   }
 
   async end(): Promise<void> {
-    for (const end of this.#ends.reverse()) await end();
+    const failed: unknown[] = [];
+    // One that fails must not leave the others behind.
+    for (const end of this.#ends.reverse()) await end().catch((error: unknown) => failed.push(error));
+    if (failed.length > 0) throw failed[0];
   }
 }
 

@@ -131,13 +131,13 @@ export const configSchema = z
         kratos: z
           .strictObject({
             public_url: url('Ory Kratos, public API.').optional(),
-            admin_url: url('Ory Kratos, admin API.').optional(),
+            admin_url: url('Ory Kratos, admin API. It has no effect yet.').optional(),
           })
           .optional(),
         hydra: z
           .strictObject({
             public_url: url('Ory Hydra, public API.').optional(),
-            admin_url: url('Ory Hydra, admin API.').optional(),
+            admin_url: url('Ory Hydra, admin API. It has no effect yet.').optional(),
             issuer: z
               .string()
               .min(1, 'empty; give it as Hydra writes it, or leave it out')
@@ -146,7 +146,7 @@ export const configSchema = z
             jwks_url: url('Default {hydra.public_url}/.well-known/jwks.json.').optional(),
           })
           .optional(),
-        api_key: secret('For introspection and admin calls on Ory Network.').optional(),
+        api_key: secret('For introspection and admin calls on Ory Network. It has no effect yet.').optional(),
         session_cookies: z
           .array(z.string().regex(COOKIE_NAME, 'not a cookie name; a trailing * stands for any ending'))
           .min(1, 'empty; name a cookie or leave it out')
@@ -226,7 +226,7 @@ export const configSchema = z
           .strictObject({ cert: z.string().min(1, 'empty; name a file'), key: z.string().min(1, 'empty; name a file') })
           .optional()
           .meta({ description: 'Files with the certificate chain and its key, where Envoy runs.' }),
-        public_url: url('How clients reach the edge; default http://{listen}.').optional(),
+        public_url: url('How clients reach the edge; default http://{listen}, https with edge.tls.').optional(),
         trusted_hops: z
           .int()
           .min(0)
@@ -255,9 +255,9 @@ export const configSchema = z
     serve: z
       .strictObject({
         http: address('The authorizer, over HTTP.').default('127.0.0.1:9191'),
-        grpc: address('The authorizer, over gRPC.').default('127.0.0.1:9192'),
-        admin: address('Health, metrics, revocation.').default('127.0.0.1:9193'),
-        admin_token: secret('Bearer token for POST /revoke.').optional(),
+        grpc: address('The authorizer, over gRPC. It has no effect yet.').default('127.0.0.1:9192'),
+        admin: address('The admin port: health.').default('127.0.0.1:9193'),
+        admin_token: secret('Bearer token for POST /revoke. It has no effect yet.').optional(),
       })
       .prefault({}),
   })

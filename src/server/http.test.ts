@@ -33,7 +33,7 @@ async function listen(check: Check = async () => YES, requestMs?: number) {
         seen.push(request);
         return check(request);
       },
-      write: createHttpWriter(config),
+      write: createHttpWriter(config, log),
       log,
       ...(requestMs === undefined ? {} : { requestMs }),
     },

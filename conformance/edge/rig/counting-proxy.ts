@@ -1,4 +1,4 @@
-// Stands before a real server and counts what is asked of it; can hold answers back. Listens on loopback.
+// Stands before a real server and counts what is asked of it. Listens on loopback.
 import { createServer, request as httpRequest } from 'node:http';
 import type { AddressInfo } from 'node:net';
 

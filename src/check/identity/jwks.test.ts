@@ -120,6 +120,18 @@ describe('with the issuer down', () => {
     expect(rig.asked).toHaveLength(3);
   });
 
+  test('one check waits for one silence, also with an unknown kid', async () => {
+    const rig = new IssuerRig([old.jwk]);
+    await rig.judge(await tokenOf(rig, old));
+    rig.clock.now += 130_000;
+    rig.answer = () => {
+      rig.clock.now += 2_000;
+      return { kind: 'none', cause: 'TimeoutError' };
+    };
+    expect(await rig.judge(await tokenOf(rig, next))).toBe('jwks_unavailable');
+    expect(rig.asked).toHaveLength(2);
+  });
+
   test('an unknown kid is an outage, not a bad token', async () => {
     const rig = new IssuerRig([old.jwk]);
     await rig.judge(await tokenOf(rig, old));
@@ -218,6 +230,13 @@ describe('a key that is removed', () => {
     rig.clock.now += 60_001;
     await ask();
     await settle();
+    expect(await ask()).toBe('rejected');
+  });
+
+  test('is not trusted once more after a quiet hour', async () => {
+    const { rig, ask } = await cached([old]);
+    rig.publish([next.jwk]);
+    rig.clock.now += HOUR / 2;
     expect(await ask()).toBe('rejected');
   });
 

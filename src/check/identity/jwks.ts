@@ -55,8 +55,9 @@ export class Jwks {
     this.#options = options;
   }
 
-  /** The keys now, without waiting for anybody; old ones are refreshed behind the caller. */
+  /** The keys now, without waiting for anybody; undefined where `find` would ask the issuer before it used them. */
   get current(): KeySet | undefined {
+    if (this.#age() > WAIT_AFTER_MS && !this.#isKnownToBeDown()) return undefined;
     if (this.#age() > REFRESH_AFTER_MS) void this.#refreshAfterCooldown();
     return this.#usable();
   }
@@ -64,9 +65,12 @@ export class Jwks {
   /** The set that holds `kid`, asking the issuer where that is needed and allowed. */
   async find(kid: string): Promise<KeyLookup> {
     const age = this.#age();
-    if (age > WAIT_AFTER_MS && !this.#isKnownToBeDown()) await this.#refreshAfterCooldown();
+    const mustWait = age > WAIT_AFTER_MS && !this.#isKnownToBeDown();
+    if (mustWait) await this.#refreshAfterCooldown();
     else if (age > REFRESH_AFTER_MS) void this.#refreshAfterCooldown();
-    if (this.#usable()?.material.has(kid) === false) await this.#refreshForUnknownKid();
+    // One silence of the issuer is enough for one check: Envoy does not wait for two.
+    const silent = mustWait && this.#failed;
+    if (!silent && this.#usable()?.material.has(kid) === false) await this.#refreshForUnknownKid();
     const keys = this.#usable();
     if (!keys) return { kind: 'unavailable' };
     if (keys.material.has(kid)) return { kind: 'found', keys };

@@ -4,6 +4,7 @@ import { Socket } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { parseConfig } from '../../config/load.ts';
 import type { Identity, JsonObject } from '../identity/identity.ts';
+import { RecordingLog } from '../testing/recording-log.ts';
 import { request } from '../testing/request.ts';
 import { deny, type Verdict } from '../verdict.ts';
 import { createHttpWriter } from './http.ts';
@@ -18,7 +19,8 @@ identity_headers: { X-User-Id: [session.identity.id], X_Mail: [session.identity.
 );
 const [rule] = config.rules;
 if (!rule) throw new Error('no rule');
-const write = createHttpWriter(config);
+const log = new RecordingLog();
+const write = createHttpWriter(config, log);
 
 function sent(verdict: Verdict, { method = 'GET', statusViaMetadata = false } = {}) {
   const chunks: string[] = [];
@@ -102,6 +104,8 @@ describe('a yes', () => {
     const answer = sent(verdict);
     expect(answer.status).toBe(503);
     expect(JSON.parse(answer.body)).toMatchObject({ reason: 'internal_error' });
+    expect(log.lines.at(-1)).toMatchObject({ level: 'error', fields: { rule: rule.name } });
+    expect(log.text).not.toContain('xxxxxxxx');
     expect(answer.headers.has('x-user-id')).toBe(false);
     expect(answer.headers.has('set-cookie')).toBe(false);
   });

@@ -2,6 +2,7 @@
 
 import type { ServerResponse } from 'node:http';
 import type { Config, IdentityHeader } from '../../config/config.ts';
+import type { Log } from '../log.ts';
 import type { HttpCheck } from '../request/http.ts';
 import { type Allow, deny, type Verdict } from '../verdict.ts';
 import { WIRE } from '../wire.ts';
@@ -10,14 +11,17 @@ import { type HeaderPair, identityHeaders } from './identity-headers.ts';
 
 export type WriteHttp = (response: ServerResponse, check: HttpCheck, verdict: Verdict) => void;
 
-/** Writes verdicts. A yes that cannot be written becomes a denial. */
-export function createHttpWriter(config: Config): WriteHttp {
+/** Writes verdicts. A yes that cannot be written becomes a denial, and a line in the log. */
+export function createHttpWriter(config: Config, log: Log): WriteHttp {
   const removals = new Removals(config.identityHeaders);
   return (response, check, verdict) => {
     if (verdict.kind === 'allow') {
       try {
         response.writeHead(200, allowHeaders(verdict, config, removals));
-      } catch {
+      } catch (error) {
+        // The messages of identityHeaders name a header, never a value; Node's quote nothing but names.
+        const cause = error instanceof Error ? error.message : typeof error;
+        log.error({ rule: verdict.rule.name, cause }, 'a yes could not be written: the request is denied');
         writeDenial(
           response,
           check,
