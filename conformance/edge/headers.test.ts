@@ -107,6 +107,16 @@ describe('hop-by-hop and forwarding headers', () => {
     expect(answer.seen().header('x-user-id')).toEqual([ada.id]);
   });
 
+  it('cannot make the application take another method than the one that was judged', async () => {
+    const names = ['X-HTTP-Method-Override', 'X-HTTP-Method', 'X-Method-Override', 'x_http_method_override'];
+    const answer = await send(edge.url, 'HTTP/1.1', {
+      path: '/public/x',
+      headers: names.map((name) => [name, 'DELETE'] as const),
+    });
+    expect(answer.seen().method).toBe('GET');
+    expect(answer.seen().headers.filter(([, value]) => value === 'DELETE')).toEqual([]);
+  });
+
   it('cannot change the path, method or host that is judged', async () => {
     for (const headers of [
       [['X-Original-Url', '/public/x']],

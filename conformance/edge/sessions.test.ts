@@ -316,6 +316,7 @@ describe.each<Protocol>(['HTTP/1.1', 'HTTP/2'])('sessions over %s', (protocol) =
   const ambiguous = [
     '/app/%2f',
     '/app%5cx',
+    '/app/%c0%ae%C0%AE/x',
     '/app/%252e',
     '/app/x;y=1',
     '/app/%3b',

@@ -22,7 +22,7 @@ export async function startDevelopment(parts: { add(end: () => Promise<void>): v
       error,
       'the development Ory',
       `127.0.0.1:${ORY_PORT}`,
-      'another Ory by a configuration file, with ory.url instead of this port,',
+      'write an ory-envoy.yaml with addresses of your own',
     );
   });
   parts.add(() => ory.close());

@@ -37,7 +37,7 @@ async function startAdmin(config: Config, ready: () => boolean): Promise<AdminLi
   try {
     return await listenAdmin(config.serve.admin, ready);
   } catch (error) {
-    throw listenError(error, 'the admin port', formatAddress(config.serve.admin), 'serve.admin');
+    throw listenError(error, 'the admin port', formatAddress(config.serve.admin), 'set serve.admin to another address');
   }
 }
 
@@ -45,6 +45,6 @@ async function startHttp(config: Config, log: ReturnType<typeof createLog>): Pro
   try {
     return await startAuthorizer(config, { log });
   } catch (error) {
-    throw listenError(error, 'the authorizer', formatAddress(config.serve.http), 'serve.http');
+    throw listenError(error, 'the authorizer', formatAddress(config.serve.http), 'set serve.http to another address');
   }
 }

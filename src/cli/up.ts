@@ -109,7 +109,7 @@ async function listening<T>(what: string, address: Address, key: string, open: (
   try {
     return await open();
   } catch (error) {
-    throw listenError(error, what, formatAddress(address), key);
+    throw listenError(error, what, formatAddress(address), `set ${key} to another address`);
   }
 }
 

@@ -12,18 +12,19 @@ export class UserError extends Error {
   }
 }
 
-/** Turns the listen errors of node:net into a sentence; others are left as they are. */
-export function listenError(error: unknown, what: string, address: string, key: string): unknown {
+/** Turns the listen errors of node:net into a sentence; others are left as they are. `remedy`: what else to do. */
+export function listenError(error: unknown, what: string, address: string, remedy: string): unknown {
   const code = (error as NodeJS.ErrnoException).code;
   if (code === 'EADDRINUSE') {
-    return new UserError(
-      `${what} cannot listen on ${address}: another program has this port. End it, or set ${key} to another address.`,
-    );
+    return new UserError(`${what} cannot listen on ${address}: another program has this port. End it, or ${remedy}.`);
   }
-  if (code === 'EACCES') return new UserError(`${what} may not listen on ${address}. Set ${key} to a port above 1023.`);
+  if (code === 'EACCES')
+    return new UserError(
+      `${what} may not listen on ${address}: ports below 1024 are reserved. Use a higher one: ${remedy}.`,
+    );
   if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') {
     return new UserError(
-      `${what} cannot listen on ${address}: this machine does not have that address. Set ${key} to one that it has.`,
+      `${what} cannot listen on ${address}: this machine does not have that address. Use one that it has: ${remedy}.`,
     );
   }
   return error;

@@ -37,7 +37,7 @@ describe('places of faults', () => {
     [
       'a duration that is a number',
       `${SMALLEST}cache: { ttl: 5 }\n`,
-      'f.yaml:5:15: cache.ttl: expected a string, found a number. Put it in quotes',
+      'f.yaml:5:15: cache.ttl: expected a string, found a number. Write it out: 30s for a duration, 127.0.0.1:8080 for an address',
     ],
     [
       'a duration with an unknown unit',

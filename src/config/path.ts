@@ -1,8 +1,11 @@
 // The one form in which request paths and rules' paths are compared. No I/O.
 
 const HEX = '0123456789ABCDEF';
-/** Bytes that an escape may not stand for: `%`, `;`, `?`, `#`, both slashes, controls; RFC 3986 unreserved come on top. */
-const FORBIDDEN_ESCAPES = new Set([0x25, 0x3b, 0x3f, 0x23, 0x2f, 0x5c, 0x7f]);
+/**
+ * Bytes that an escape may not stand for: `%`, `;`, `?`, `#`, both slashes, controls, and 0xC0 and 0xC1, which only begin
+ * overlong UTF-8: old decoders read `%C0%AE` as a dot. RFC 3986's unreserved characters come on top.
+ */
+const FORBIDDEN_ESCAPES = new Set([0x25, 0x3b, 0x3f, 0x23, 0x2f, 0x5c, 0x7f, 0xc0, 0xc1]);
 
 function isUnreserved(byte: number): boolean {
   return (
@@ -23,6 +26,7 @@ const PLAIN = 1;
 const TO_ESCAPE = 2;
 /** By byte: plain, to be escaped (what Envoy escapes by itself: `"<>^`{|}`, space, non-ASCII), or 0, refused. */
 const PATH_BYTE = Uint8Array.from({ length: 256 }, (_, byte) => {
+  if (FORBIDDEN_ESCAPES.has(byte)) return 0;
   if (byte > 0x7f || ' "<>^`{|}'.includes(String.fromCharCode(byte))) return TO_ESCAPE;
   return byte > 0x20 && byte < 0x7f && !';?#\\%'.includes(String.fromCharCode(byte)) ? PLAIN : 0;
 });

@@ -115,6 +115,14 @@ function typeFault(path: (string | number)[], expected: string, input: unknown):
   return {
     path,
     problem: `expected ${wanted}, found ${found}`,
-    fix: wanted === 'a string' ? 'Put it in quotes' : `Write ${wanted}`,
+    fix: fixOf(input, wanted),
   };
+}
+
+/** A number where text is wanted is most often a duration without its unit, or an address without its host. */
+function fixOf(input: unknown, wanted: string): string {
+  if (input === null && wanted === 'a string') return 'Give a value, or take the line out';
+  if (typeof input === 'number' && wanted === 'a string')
+    return 'Write it out: 30s for a duration, 127.0.0.1:8080 for an address';
+  return wanted === 'a string' ? 'Put it in quotes' : `Write ${wanted}`;
 }

@@ -5,8 +5,8 @@ import { type Block, COMMENT, type Value } from './yaml.ts';
 
 /** Headers between Envoy and authorizer that a client must not be able to speak. */
 const STRIPPED = ['ory-edge-key', `${WIRE.status}*`, 'ory-cache-for*', `${WIRE.rule}*`, `${WIRE.reason}*`];
-/** Many frameworks take their path from these: the application would answer another path than the one that was judged. */
-const OTHER_PATHS = ['x-original-*', 'x-rewrite-url', 'x-envoy-original-*'];
+/** Many frameworks take path or method from these: the application would answer another request than was judged. */
+const OTHER_REQUESTS = ['x-original-*', 'x-rewrite-url', 'x-envoy-original-*', 'x-http-method*', 'x-method-override'];
 /** Believed only of a proxy in front; Envoy rewrites X-Forwarded-For and -Proto by itself. */
 const FORWARDED = ['forwarded', 'x-forwarded-*'];
 
@@ -23,7 +23,7 @@ export function everySpelling(name: string): string {
 }
 
 export function earlyHeaderMutations(identityHeaders: readonly string[], trustedHops: number): Block {
-  const names = [...identityHeaders, ...STRIPPED, ...OTHER_PATHS, ...(trustedHops === 0 ? FORWARDED : [])];
+  const names = [...identityHeaders, ...STRIPPED, ...OTHER_REQUESTS, ...(trustedHops === 0 ? FORWARDED : [])];
   const mutations: Value[] = names.map((name) => ({
     remove_on_match: { key_matcher: { safe_regex: { regex: everySpelling(name) } } },
   }));
