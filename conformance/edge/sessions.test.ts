@@ -343,6 +343,16 @@ describe('a path that Envoy normalises', () => {
   );
 });
 
+describe('a host that an application would decode', () => {
+  it.each(['a%2eadmin.test', '%61.admin.test', 'a.admin.test..', 'a.admin.test;x', 'a.admin.test%00'])(
+    'is refused: %s',
+    async (host) => {
+      const answer = await sendRaw(edge.url, `GET /public/x HTTP/1.1\r\nhost: ${host}\r\nconnection: close\r\n\r\n`);
+      expect(answer).toMatch(/^HTTP\/1\.1 400 /);
+    },
+  );
+});
+
 describe('WebSocket', () => {
   const upgrade = (path: string, headers: string) =>
     `GET ${path} HTTP/1.1\r\nhost: app.test\r\nconnection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n${headers}\r\n`;

@@ -42,6 +42,16 @@ describe('the host', () => {
     '[::1]:x',
     '[::1]x',
     'x'.repeat(256),
+    // What applications decode or fold would be another host to them.
+    'admin%2eacme.com',
+    '%61dmin.acme.com',
+    'a;b',
+    "a!~*'",
+    'a..',
+    '.a',
+    'a..b',
+    '[]',
+    '[x]',
   ])('%j has no one reading', (host) => {
     expect(normalise(request({ host }))).toBeUndefined();
   });

@@ -25,13 +25,38 @@ function canonicalHost(host: string): string | undefined {
   if (name === undefined) return undefined;
   const bare = name.endsWith('.') ? name.slice(0, -1) : name;
   if (bare === '' || bare.length > 255) return undefined;
-  for (let i = 0; i < bare.length; i++) {
-    const code = bare.charCodeAt(i);
-    // Whatever cannot stand in a host, a comma of joined lines or an "@" above all, has no one reading.
-    if (code <= 0x20 || code >= 0x7f || code === 0x2c || code === 0x40 || code === 0x2f || code === 0x5c)
-      return undefined;
+  return bare.startsWith('[') ? (isBracketed(bare) ? bare : undefined) : isName(bare) ? bare : undefined;
+}
+
+/**
+ * What `match.host` can express, and nothing else: labels of letters, digits, `-` and `_`. Applications decode a `%` in a
+ * host and fold the rest in ways of their own, and so would be reached past a rule for the host that they see.
+ */
+function isName(host: string): boolean {
+  let labelStart = 0;
+  for (let i = 0; i < host.length; i++) {
+    const code = host.charCodeAt(i);
+    if (code === 0x2e) {
+      if (i === labelStart) return false;
+      labelStart = i + 1;
+    } else if (!isLetterOrDigit(code) && code !== 0x2d && code !== 0x5f) return false;
   }
-  return bare;
+  return labelStart < host.length;
+}
+
+function isLetterOrDigit(code: number): boolean {
+  return (code >= 0x61 && code <= 0x7a) || (code >= 0x30 && code <= 0x39);
+}
+
+/** An IPv6 address in brackets, by its characters. */
+function isBracketed(host: string): boolean {
+  if (host.length < 3 || !host.endsWith(']')) return false;
+  for (let i = 1; i < host.length - 1; i++) {
+    const code = host.charCodeAt(i);
+    const hex = (code >= 0x30 && code <= 0x39) || (code >= 0x61 && code <= 0x66);
+    if (!hex && code !== 0x3a && code !== 0x2e) return false;
+  }
+  return true;
 }
 
 /** Undefined where what stands behind the host is not a port, or where a colon stands in it. */

@@ -76,7 +76,7 @@ export function hostRegex(host: HostPattern): string {
 export const MAX_REGEX_PROGRAM = 10_000;
 
 /** A host that has one reading: a name or a bracketed address, and at most one port. */
-export const PLAIN_HOST = '(?:[!-+.0-9;-?A-Z^-~-]+|\\[[0-9a-fA-F:.]+\\])(?::[0-9]*)?';
+export const PLAIN_HOST = '(?:[A-Za-z0-9_-]+(?:\\.[A-Za-z0-9_-]+)*\\.?|\\[[0-9a-fA-F:.]+\\])(?::[0-9]*)?';
 
 const BYTES = Array.from({ length: 256 }, (_, byte) => byte);
 
