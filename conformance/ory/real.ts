@@ -34,6 +34,9 @@ export async function startRealOry(options: OryOptions = {}): Promise<RealOry> {
     started.push(hydraProcess);
     const issuer = `${hydra.publicUrl}/`;
     const ory = await connect({ name: 'real Ory', kratos, hydra: { ...hydra, issuer } });
+    // Hydra makes its keys when they are first needed, which takes seconds on a busy machine: not in the middle of a test.
+    await ory.accessToken();
+    await (await fetch(`${hydra.publicUrl}/.well-known/jwks.json`)).arrayBuffer();
     return { ...ory, close, processes: { kratos: kratosProcess, hydra: hydraProcess } };
   } catch (error) {
     await close();

@@ -19,7 +19,7 @@ export function policy(
       kratos: { public_url: kratosUrl, admin_url: ory.kratos.adminUrl },
       hydra: { public_url: hydraUrl, admin_url: ory.hydra.adminUrl, issuer: ory.hydra.issuer },
       login_url: LOGIN_URL,
-      timeout: '1s',
+      timeout: '2s',
     },
     tokens: { audiences: [AUDIENCE], clock_skew: '0s' },
     identity_headers: {
