@@ -19,6 +19,7 @@ rules:
   - { name: public, match: { path: "/public/**" }, allow: anyone }
   - { name: home, match: { path: / }, allow: anyone, identify: true }
   - { name: api, match: { host: "*.api.example", path: "/t", methods: [GET, POST, OPTIONS] }, require: { token: {} } }
+  - { name: cors, match: { path: "/cors" }, require: { session: {} }, cors: { origins: [https://spa.example] } }
   - { name: app, match: { path: "/s" }, require: { session: {} } }
 `,
   'f.yaml',
@@ -297,6 +298,19 @@ describe('a preflight', () => {
       reason,
     });
     expect(asked).toEqual([]);
+  });
+
+  test.each([
+    ['https://spa.example', 'allow', 'anonymous'],
+    ['https://evil.example', 'deny', 'credential_missing'],
+    [undefined, 'deny', 'credential_missing'],
+  ])('of %s on a rule with cors: %s, %s', async (origin, kind, reason) => {
+    const { ask, asked } = rig();
+    const given = { path: '/cors', method: 'OPTIONS', origin, cookie };
+    expect(await ask({ ...given, preflight: true })).toMatchObject({ kind, reason, rule: { name: 'cors' } });
+    expect(asked).toEqual([]);
+    // OPTIONS that is no preflight is a request like any other.
+    expect(await ask({ ...given, cookie: [], preflight: false })).toMatchObject({ reason: 'credential_missing' });
   });
 });
 

@@ -42,8 +42,7 @@ async function judge(request: CheckRequest, parts: CheckParts): Promise<Verdict>
   const rule = findRule(parts.config.rules, target);
   if (!rule) return deny('no_rule');
   if (rule.access.kind === 'anyone') return anonymous(rule);
-  // A browser's question before a request carries no identity, whatever stands beside it.
-  if (request.preflight) return rule.access.kind === 'identify' ? anonymous(rule) : deny('credential_missing', rule);
+  if (request.preflight) return preflight(request, rule);
 
   const failed: Exclude<Attempt, { kind: 'satisfied' }>[] = [];
   for (const requirement of rule.access.anyOf) {
@@ -61,9 +60,9 @@ async function judge(request: CheckRequest, parts: CheckParts): Promise<Verdict>
     case 'missing':
       return deny('credential_missing', rule);
     case 'refused':
-      return deny(outcome.reason, rule);
+      return deny(outcome.reason, rule, outcome);
     case 'unavailable':
-      return deny(outcome.reason, rule, outcome.retryAfterSeconds);
+      return deny(outcome.reason, rule, outcome);
   }
 }
 
@@ -79,6 +78,12 @@ async function attemptOne(
   if (!verifier) throw new Error(`no verifier for ${requirement.kind}`);
   const verification = await parts.cache.verify(extraction.credential, verifier);
   return attemptWith(verification, requirement);
+}
+
+/** A browser's question before a request carries no identity, whatever stands beside it. */
+function preflight({ origin }: CheckRequest, rule: Rule): Verdict {
+  const open = rule.access.kind === 'identify' || (origin !== undefined && rule.corsOrigins?.includes(origin));
+  return open ? anonymous(rule) : deny('credential_missing', rule);
 }
 
 function anonymous(rule: Rule): Verdict {

@@ -7,7 +7,7 @@ import type { RejectReason, UnavailableReason } from './reason.ts';
 /** How one alternative of a rule came out. */
 export type Attempt =
   | { readonly kind: 'missing' }
-  | { readonly kind: 'refused'; readonly reason: RejectReason }
+  | { readonly kind: 'refused'; readonly reason: RejectReason; readonly remedyUrl?: string | undefined }
   | { readonly kind: 'unavailable'; readonly reason: UnavailableReason; readonly retryAfterSeconds: number | undefined }
   | { readonly kind: 'satisfied'; readonly identity: Identity; readonly setCookie: readonly string[] };
 
@@ -27,7 +27,7 @@ export function attemptWithout(extraction: Exclude<Extraction, { kind: 'found' }
 export function attemptWith(verification: Verification, requirement: Requirement): Attempt {
   switch (verification.kind) {
     case 'rejected':
-      return { kind: 'refused', reason: verification.reason };
+      return { kind: 'refused', reason: verification.reason, remedyUrl: verification.remedyUrl };
     case 'unavailable':
       return verification;
     case 'verified': {

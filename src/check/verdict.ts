@@ -18,10 +18,16 @@ export interface Deny {
   /** Undefined where no rule was reached. */
   readonly rule: Rule | undefined;
   readonly retryAfterSeconds: number | undefined;
+  /** Where Kratos sends a browser to put it right. */
+  readonly remedyUrl: string | undefined;
 }
 
 export type Verdict = Allow | Deny;
 
-export function deny(reason: DenyReason, rule?: Rule, retryAfterSeconds?: number): Deny {
-  return { kind: 'deny', reason, rule, retryAfterSeconds };
+export function deny(
+  reason: DenyReason,
+  rule?: Rule,
+  { retryAfterSeconds, remedyUrl }: { retryAfterSeconds?: number | undefined; remedyUrl?: string | undefined } = {},
+): Deny {
+  return { kind: 'deny', reason, rule, retryAfterSeconds, remedyUrl };
 }

@@ -50,6 +50,7 @@ function developmentConfig(oryUrl: string, loginUrl: string, appUrl: string): Co
     upstream: 'app',
     access: { kind: 'anyone' },
     unauthenticated: 'deny',
+    corsOrigins: undefined,
   };
   return { ...config, loginUrl, rules: [open, ...rest] };
 }

@@ -122,7 +122,7 @@ async function freeOrFail(address: Address, what: string, key: string): Promise<
 
 /** A part that is not there yet is no reason not to start: it may come. But it is said. */
 async function probe(config: Config, log: (line: string) => void): Promise<void> {
-  const wanted: [string, string, string][] = [...config.edge.upstreams].map(([name, url]) => [
+  const wanted: [string, string, string][] = [...config.edge.upstreams].map(([name, { url }]) => [
     `the application ${url.origin}`,
     url.origin,
     `edge.upstream (${name})`,
@@ -156,7 +156,7 @@ function answers(url: URL): Promise<boolean> {
 function banner(config: Config, admin: AdminListener, development: Development | undefined): string {
   const rows: [string, string][] = [
     ['edge', config.edge.publicUrl],
-    ...[...config.edge.upstreams].map(([name, url]): [string, string] => [`upstream ${name}`, url.origin]),
+    ...[...config.edge.upstreams].map(([name, { url }]): [string, string] => [`upstream ${name}`, url.origin]),
     ['authorizer', `http://${formatAddress(config.serve.http)}`],
     ['health', `http://${formatAddress(admin.address)}/health/ready`],
     ['Envoy’s admin', `http://${formatAddress(config.edge.admin)}`],

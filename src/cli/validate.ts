@@ -1,17 +1,30 @@
 // `validate`: checks the file and says what it means, rule by rule. Reads the file, writes to standard output.
-import { type Access, type Config, formatAddress, type Requirement, type Rule } from '../config/config.ts';
+import {
+  type Access,
+  type Config,
+  formatAddress,
+  formatUpstream,
+  type OryOnOrigin,
+  type Requirement,
+  type Rule,
+} from '../config/config.ts';
 import { ConfigError } from '../config/fault.ts';
 import { loadConfig } from '../config/load.ts';
+import { warningsOf } from '../config/warnings.ts';
 
 /** @throws {ConfigError} */
 export function validate(file: string, json: boolean): void {
   if (!json) {
-    process.stdout.write(`${describe(file, loadConfig(file))}\n`);
+    const config = loadConfig(file);
+    process.stdout.write(`${describe(file, config)}\n`);
+    for (const warning of warningsOf(config)) process.stdout.write(`\nwarning: ${warning}\n`);
     return;
   }
   try {
     const config = loadConfig(file);
-    process.stdout.write(`${JSON.stringify({ ok: true, rules: config.rules.map(ruleSummary) })}\n`);
+    process.stdout.write(
+      `${JSON.stringify({ ok: true, warnings: warningsOf(config), rules: config.rules.map(ruleSummary) })}\n`,
+    );
   } catch (error) {
     if (error instanceof ConfigError) process.stdout.write(`${JSON.stringify({ ok: false, faults: error.faults })}\n`);
     throw error;
@@ -25,6 +38,7 @@ function ruleSummary(rule: Rule): object {
     upstream: rule.upstream,
     access: accessText(rule.access),
     unauthenticated: rule.unauthenticated,
+    ...(rule.corsOrigins ? { cors: rule.corsOrigins } : {}),
   };
 }
 
@@ -35,9 +49,10 @@ function describe(file: string, config: Config): string {
       'edge',
       `${edge.tls ? 'https' : 'http'}://${formatAddress(edge.listen)}${edge.publicUrl.endsWith(formatAddress(edge.listen)) ? '' : `, reached as ${edge.publicUrl}`}`,
     ],
-    ...[...edge.upstreams].map(([name, url]): [string, string] => [`upstream ${name}`, url.origin]),
+    ...[...edge.upstreams].map(([name, upstream]): [string, string] => [`upstream ${name}`, formatUpstream(upstream)]),
     ['sessions', sessions ? `${sessions.kratosUrl}/sessions/whoami` : 'no rule takes them'],
     ['tokens', tokens ? `issuer ${tokens.issuer}, keys ${tokens.jwksUrl}` : 'no rule takes them'],
+    ...(edge.ory ? [['Ory', `${edge.ory.publicUrl} leads to ${oryTargets(edge.ory)}`] as [string, string]] : []),
     ['headers', config.identityHeaders.map((header) => header.name).join(', ')],
   ];
   const rules = config.rules.map((rule): [string, string, string] => [
@@ -55,6 +70,10 @@ function describe(file: string, config: Config): string {
   ].join('\n');
 }
 
+function oryTargets({ kratosUrl, hydraUrl }: OryOnOrigin): string {
+  return [...new Set([kratosUrl.href, hydraUrl?.href ?? kratosUrl.href])].join(' and ');
+}
+
 function table(rows: readonly (readonly string[])[]): string[] {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
   return rows.map((row) => `  ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ')}`.trimEnd());
@@ -66,7 +85,8 @@ function matchText(rule: Rule): string {
 
 function meaning(rule: Rule, namesUpstream: boolean): string {
   const redirect = rule.unauthenticated === 'redirect' ? '; a navigation without one goes to the login' : '';
-  return `${accessText(rule.access)}${redirect}${namesUpstream ? ` -> ${rule.upstream}` : ''}`;
+  const cors = rule.corsOrigins ? `; pages of ${rule.corsOrigins.join(' and ')} may read denials` : '';
+  return `${accessText(rule.access)}${redirect}${cors}${namesUpstream ? ` -> ${rule.upstream}` : ''}`;
 }
 
 function accessText(access: Access): string {

@@ -44,6 +44,8 @@ export interface Rule {
   readonly upstream: string;
   readonly access: Access;
   readonly unauthenticated: 'deny' | 'redirect';
+  /** Origins of pages that may read this rule's denials and whose preflights pass; undefined where the rule has no `cors`. */
+  readonly corsOrigins: readonly string[] | undefined;
 }
 
 /** A path into what a credential stands for: `session.identity.id` is `kind: 'session', path: ['identity', 'id']`. */
@@ -64,17 +66,39 @@ export interface Address {
   readonly port: number;
 }
 
+/** An application behind the edge. */
+export interface Upstream {
+  /** http or https: scheme, host and port. */
+  readonly url: URL;
+  /** Spoken to over HTTP/2 (`h2c://`, `h2://` in the file), as gRPC needs it; else over HTTP/1.1. */
+  readonly http2: boolean;
+}
+
+/** Ory's public API on the edge's own origin (`edge.ory_path`). */
+export interface OryOnOrigin {
+  /** Such as `/.ory`. */
+  readonly path: string;
+  /** How a browser reaches it: the edge's public URL with the path. */
+  readonly publicUrl: string;
+  readonly kratosUrl: URL;
+  /** Undefined where the file does not say where Hydra is. */
+  readonly hydraUrl: URL | undefined;
+  /** Whether requests carry `ory.api_key`, from Envoy's environment: Ory Network asks for it. */
+  readonly withApiKey: boolean;
+}
+
 export interface EdgeSettings {
   readonly listen: Address;
   readonly tls: { readonly cert: string; readonly key: string } | undefined;
   /** Scheme, host and port, without a trailing slash. */
   readonly publicUrl: string;
   readonly trustedHops: number;
-  /** Origins by name. */
-  readonly upstreams: ReadonlyMap<string, URL>;
+  /** By name; the first is the default. */
+  readonly upstreams: ReadonlyMap<string, Upstream>;
   /** The authorizer as Envoy reaches it. */
   readonly authorizer: URL;
   readonly admin: Address;
+  readonly ory: OryOnOrigin | undefined;
 }
 
 export interface Config {
@@ -105,4 +129,9 @@ export interface Config {
 /** `host:port`, with brackets around an IPv6 host. */
 export function formatAddress(address: Address): string {
   return address.host.includes(':') ? `[${address.host}]:${address.port}` : `${address.host}:${address.port}`;
+}
+
+/** As the file writes it, without a trailing slash. */
+export function formatUpstream({ url, http2 }: Upstream): string {
+  return http2 ? url.origin.replace(/^http(s?):/, (_, tls) => (tls ? 'h2:' : 'h2c:')) : url.origin;
 }

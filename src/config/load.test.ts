@@ -164,12 +164,12 @@ describe('places of faults', () => {
     expect(places).toEqual(['5:15', '6:16', '7:1', '8:23']);
     const rules = withRules(
       '{ name: a, match: { path: b }, allow: anyone }',
-      '{ name: a, match: { path: /x }, allow: anyone, cors: { origins: [x] } }',
+      '{ name: a, match: { path: /x }, allow: anyone, upstream: api }',
     );
     expect(faultsOf(rules).map((fault) => fault.split(': ')[1])).toEqual([
       'rules[0].match.path',
       'rules[1].name',
-      'rules[1].cors',
+      'rules[1].upstream',
     ]);
   });
 

@@ -16,7 +16,7 @@ interface Schema {
 
 /** Of keys that are parsed and refused; the same as `unsupported.ts` refuses. */
 const NOT_YET =
-  /^(?:cache\.redis|edge\.(?:ory_path|mcp)|rules\[\]\.(?:cors|match\.mcp|require\.(?:any_of|session\.|token\.(?:scopes|claims))))/;
+  /^(?:cache\.redis|edge\.mcp|rules\[\]\.(?:match\.mcp|require\.(?:any_of|session\.|token\.(?:scopes|claims))))/;
 
 /** Markdown, with a final line feed. */
 export function configReference(): string {

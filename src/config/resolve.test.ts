@@ -1,6 +1,6 @@
 // Addresses that follow from others, identity headers, upstreams.
 import { describe, expect, test } from 'vitest';
-import { formatAddress } from './config.ts';
+import { formatAddress, formatUpstream } from './config.ts';
 import { parseConfig } from './load.ts';
 import { faultsOf, SMALLEST } from './testing/faults-of.ts';
 
@@ -197,9 +197,9 @@ describe('upstreams', () => {
     const { edge, rules } = parse(
       'ory: { url: "https://a" }\nedge: { upstreams: { web: "http://w:1", api: "http://p:2" } }\n',
     );
-    expect([...edge.upstreams].map(([name, url]) => [name, url.href])).toEqual([
-      ['web', 'http://w:1/'],
-      ['api', 'http://p:2/'],
+    expect([...edge.upstreams].map(([name, { url, http2 }]) => [name, url.href, http2])).toEqual([
+      ['web', 'http://w:1/', false],
+      ['api', 'http://p:2/', false],
     ]);
     expect(rules[0]?.upstream).toBe('web');
   });
@@ -209,9 +209,57 @@ describe('upstreams', () => {
     ['{ upstreams: {} }', 'the application behind the edge is missing'],
     ['{ upstreams: { app: "http://a:1", 1: "http://b:1" } }', 'not an upstream name'],
     ['{ upstream: "http://a:1/x" }', 'not an origin'],
+    ['{ upstream: "h2c://a:1/x" }', 'not an origin'],
+    ['{ upstream: "h2c://u:p@a:1" }', 'not an origin'],
+    ['{ upstream: "h3://a:1" }', 'not an origin'],
+    ['{ upstream: "http://a:1", ory_path: .ory }', 'not a plain path'],
+    ['{ upstream: "http://a:1", ory_path: / }', 'not a plain path'],
+    ['{ upstream: "http://a:1", ory_path: /.ory/ }', 'not a plain path'],
+    ['{ upstream: "http://a:1", ory_path: /a/../b }', 'not a plain path'],
+    ['{ upstream: "http://a:1", ory_path: "/a*" }', 'not a plain path'],
     ['{ upstream: "http://a:1", public_url: "https://a/x" }', 'a path is in it'],
   ])('%s is refused', (edge, problem) => {
     expect(faultsOf(`ory: { url: "https://a" }\nedge: ${edge}\n`).join()).toContain(problem);
+  });
+});
+
+describe('applications over HTTP/2', () => {
+  test.each([
+    ['h2c://g:50051', 'http://g:50051/'],
+    ['h2://g:50051', 'https://g:50051/'],
+  ])('%s is one, spoken to by that scheme', (text, href) => {
+    const config = parse(`ory: { url: "https://a" }\nedge: { upstream: "${text}" }\n`);
+    const upstream = config.edge.upstreams.get('app');
+    expect([upstream?.url.href, upstream?.http2, upstream && formatUpstream(upstream)]).toEqual([href, true, text]);
+  });
+});
+
+describe('Ory on the edge’s own origin', () => {
+  const redirecting =
+    'rules: [{ name: a, match: { path: "/**" }, require: { session: {} }, unauthenticated: redirect }]\n';
+
+  test('is where the login is', () => {
+    const { loginUrl, edge } = parse(
+      `ory: { url: "https://a/", api_key: k }\nedge: { upstream: "http://u:1", public_url: "https://app.example", ory_path: /.ory }\n${redirecting}`,
+    );
+    expect(loginUrl).toBe('https://app.example/.ory/self-service/login/browser');
+    expect(edge.ory).toMatchObject({ path: '/.ory', publicUrl: 'https://app.example/.ory', withApiKey: true });
+    expect([edge.ory?.kratosUrl.href, edge.ory?.hydraUrl?.href]).toEqual(['https://a/', 'https://a/']);
+  });
+
+  test('can be Kratos alone, and needs one', () => {
+    const { edge } = parse(
+      'ory: { kratos: { public_url: "http://k:1" } }\nedge: { upstream: "http://u:1", ory_path: /.ory }\n',
+    );
+    expect([edge.ory?.kratosUrl.href, edge.ory?.hydraUrl]).toEqual(['http://k:1/', undefined]);
+    const tokens = 'tokens: { audiences: [a] }\nrules: [{ name: a, match: { path: / }, require: { token: {} } }]\n';
+    expect(
+      faultsOf(
+        `ory: { hydra: { public_url: "http://h:1", issuer: "http://h:1" } }\nedge: { upstream: "http://u:1", ory_path: /.ory }\n${tokens}`,
+      ),
+    ).toEqual([
+      'f.yaml:2:43: edge.ory_path: it is not said which Ory is to be reached there. Give ory.url (Ory Network) or ory.kratos.public_url (self-hosted)',
+    ]);
   });
 });
 

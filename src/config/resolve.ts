@@ -7,13 +7,15 @@ import type {
   EdgeSettings,
   HeaderSource,
   IdentityHeader,
+  OryOnOrigin,
   SessionSettings,
   TokenSettings,
+  Upstream,
 } from './config.ts';
 import { durationMs } from './duration.ts';
 import type { Fault } from './fault.ts';
 import { resolveRules } from './rules.ts';
-import type { ConfigFile } from './schema.ts';
+import { type ConfigFile, upstreamUrl } from './schema.ts';
 import { unsupportedKeys } from './unsupported.ts';
 
 /** Headers that Envoy, HTTP or the authorizer's own wire (`ory-<header>`) need: no identity may be written into them. */
@@ -38,7 +40,7 @@ export function resolve(file: ConfigFile, report: (fault: Fault) => void): Confi
   return {
     sessions: kinds.has('session') ? resolveSessions(file, report) : undefined,
     tokens: kinds.has('token') ? resolveTokens(file, report) : undefined,
-    loginUrl: redirects ? resolveLoginUrl(file, report) : undefined,
+    loginUrl: redirects ? resolveLoginUrl(file, edge.ory, report) : undefined,
     oryTimeoutMs: ms(file.ory.timeout),
     identityHeaders: resolveIdentityHeaders(file, report),
     rules,
@@ -111,9 +113,9 @@ function resolveTokens(file: ConfigFile, report: (fault: Fault) => void): TokenS
   return { issuer: issuer ?? '', jwksUrl: jwksUrl ?? '', clockSkewMs: ms(file.tokens?.clock_skew ?? '60s') };
 }
 
-function resolveLoginUrl(file: ConfigFile, report: (fault: Fault) => void): string {
+function resolveLoginUrl(file: ConfigFile, ory: OryOnOrigin | undefined, report: (fault: Fault) => void): string {
   if (file.ory.login_url !== undefined) return inAscii(file.ory.login_url);
-  const base = file.ory.kratos?.public_url ?? file.ory.url;
+  const base = ory?.publicUrl ?? file.ory.kratos?.public_url ?? file.ory.url;
   if (base === undefined) {
     report({
       path: ['ory'],
@@ -178,10 +180,38 @@ function resolveEdge(file: ConfigFile, report: (fault: Fault) => void): EdgeSett
     upstreams: resolveUpstreams(file, report),
     authorizer: new URL(edge.authorizer ?? `http://${file.serve.http}`),
     admin: address(edge.admin),
+    ory: resolveOryOnOrigin(file, publicUrl.origin, report),
   };
 }
 
-function resolveUpstreams(file: ConfigFile, report: (fault: Fault) => void): Map<string, URL> {
+function resolveOryOnOrigin(
+  file: ConfigFile,
+  publicUrl: string,
+  report: (fault: Fault) => void,
+): OryOnOrigin | undefined {
+  const path = file.edge.ory_path;
+  if (path === undefined) return undefined;
+  const { url, kratos, hydra, api_key: apiKey } = file.ory;
+  const kratosUrl = kratos?.public_url ?? url;
+  if (kratosUrl === undefined) {
+    report({
+      path: ['edge', 'ory_path'],
+      problem: 'it is not said which Ory is to be reached there',
+      fix: 'Give ory.url (Ory Network) or ory.kratos.public_url (self-hosted)',
+    });
+    return undefined;
+  }
+  const hydraUrl = hydra?.public_url ?? url;
+  return {
+    path,
+    publicUrl: `${publicUrl}${path}`,
+    kratosUrl: new URL(withoutSlash(kratosUrl)),
+    hydraUrl: hydraUrl === undefined ? undefined : new URL(withoutSlash(hydraUrl)),
+    withApiKey: apiKey !== undefined,
+  };
+}
+
+function resolveUpstreams(file: ConfigFile, report: (fault: Fault) => void): Map<string, Upstream> {
   const { upstream, upstreams } = file.edge;
   if (upstream !== undefined && upstreams !== undefined) {
     report({
@@ -199,5 +229,10 @@ function resolveUpstreams(file: ConfigFile, report: (fault: Fault) => void): Map
       fix: 'Give edge.upstream, such as http://127.0.0.1:3000',
     });
   }
-  return new Map(named.map(([name, url]) => [name, new URL(url)]));
+  return new Map(
+    named.flatMap(([name, text]) => {
+      const found = upstreamUrl(text);
+      return found ? [[name, found] as const] : [];
+    }),
+  );
 }

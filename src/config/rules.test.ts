@@ -9,7 +9,6 @@ const problems = (...rules: string[]) => faultsOf(`${withRules(...rules)}tokens:
 describe('keys that are not built yet', () => {
   test.each([
     ['rules[0].match.mcp', withRules(rule('a', 'path: /, mcp: { method: tools/call }'))],
-    ['rules[0].cors', withRules(rule('a', 'path: /', 'allow: anyone, cors: { origins: ["https://a"] }'))],
     ['rules[0].require.any_of', withRules(rule('a', 'path: /', 'require: { any_of: [{ session: {} }] }'))],
     ['rules[0].require.session.aal', withRules(rule('a', 'path: /', 'require: { session: { aal: aal2 } }'))],
     ['rules[0].require.session.max_age', withRules(rule('a', 'path: /', 'require: { session: { max_age: 15m } }'))],
@@ -22,7 +21,6 @@ describe('keys that are not built yet', () => {
       withRules(rule('a', 'path: /', 'require: { token: { audiences: [a], claims: {} } }')),
     ],
     ['cache.redis', `${SMALLEST}cache: { redis: "redis://127.0.0.1" }\n`],
-    ['edge.ory_path', 'ory: { url: "https://a" }\nedge: { upstream: "http://a:1", ory_path: /.ory }\n'],
     ['edge.mcp', 'ory: { url: "https://a" }\nedge: { upstream: "http://a:1", mcp: { resource: "https://a/mcp" } }\n'],
   ])('%s is refused, not ignored', (key, text) => {
     const faults = faultsOf(text);
@@ -41,9 +39,7 @@ describe('keys that are not built yet', () => {
         'rules[2].require.session.aal',
         'rules[2].require.session.max_age',
         'rules[3].require.any_of',
-        'rules[3].cors',
         'cache.redis',
-        'edge.ory_path',
         'edge.mcp',
       ].map((key) => `${key}: not supported yet. Take it out`),
     );
@@ -100,6 +96,50 @@ describe('who may pass', () => {
       anyOf: [{ kind: 'session' }, { kind: 'token', audiences: ['x'] }],
     });
   });
+});
+
+describe('pages of other origins', () => {
+  const cors = (origins: string, match = 'path: /') =>
+    problems(rule('a', match, `require: { session: {} }, cors: { origins: ${origins} }`));
+
+  test.each([
+    '["*"]',
+    '["null"]',
+    '["https://a.example/"]',
+    '["https://a.example/x"]',
+    '["HTTPS://a.example"]',
+    '["https://a.example:443"]',
+    '["https://*.example"]',
+    '["a.example"]',
+  ])('%s is no origin as a browser writes it', (origins) => {
+    expect(cors(origins)).toEqual([
+      expect.stringContaining(
+        'rules[0].cors.origins[0]: not an origin. Write scheme and host alone, such as https://app.acme.com',
+      ),
+    ]);
+  });
+
+  test('their preflights must be taken by the rule', () => {
+    expect(cors('["https://a.example"]', 'path: /, methods: [GET]')).toEqual([
+      'f.yaml:6:78: rules[0].cors: preflights are OPTIONS requests, and this rule does not take them. Add OPTIONS to match.methods',
+    ]);
+    expect(cors('["https://a.example"]', 'path: /, methods: [GET, OPTIONS]')).toEqual([]);
+  });
+});
+
+describe('rules below edge.ory_path', () => {
+  const below = (path: string) =>
+    faultsOf(
+      `ory: { url: "https://a" }\nedge: { upstream: "http://a:1", ory_path: /.ory }\nrules: [{ name: a, match: { path: "${path}" }, allow: anyone }]\n`,
+    );
+
+  test.each(['/.ory', '/.ory/**', '/.ory/x'])('%s can never match', (path) => {
+    expect(below(path)).toEqual([
+      expect.stringContaining('rules[0].match.path: the rule can never match: edge.ory_path (/.ory) takes'),
+    ]);
+  });
+
+  test.each(['/**', '/.oryx', '/*/x'])('%s is right', (path) => expect(below(path)).toEqual([]));
 });
 
 describe('names', () => {

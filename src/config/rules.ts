@@ -1,6 +1,6 @@
 // From the rules as written to the rules as used, and the faults between them: names, upstreams, requirements, rules
 // that can never match. No I/O.
-import type { Access, Requirement, Rule } from './config.ts';
+import type { Access, Requirement, Rule, Upstream } from './config.ts';
 import type { Fault } from './fault.ts';
 import { hostCovers, type Parsed, parseHostPattern, parsePathGlob, pathCovers } from './pattern.ts';
 import type { ConfigFile, RequirementEntry, RuleEntry } from './schema.ts';
@@ -12,7 +12,7 @@ type Report = (fault: Fault) => void;
 const DEFAULT_RULE = 'default';
 
 /** `upstreams` in the order written; the first is the default. */
-export function resolveRules(file: ConfigFile, upstreams: ReadonlyMap<string, URL>, report: Report): Rule[] {
+export function resolveRules(file: ConfigFile, upstreams: ReadonlyMap<string, Upstream>, report: Report): Rule[] {
   const entries = file.rules;
   if (!entries) return [impliedRule(file, upstreams)];
   const rules: Rule[] = [];
@@ -20,12 +20,13 @@ export function resolveRules(file: ConfigFile, upstreams: ReadonlyMap<string, UR
     const rule = resolveRule(entry, file, upstreams, ['rules', i], report);
     reportNameTaken(rule, rules, ['rules', i], report);
     reportNeverMatches(rule, rules, ['rules', i], report);
+    reportTakenByOry(rule, file.edge.ory_path, ['rules', i], report);
     rules.push(rule);
   }
   return rules;
 }
 
-function impliedRule(file: ConfigFile, upstreams: ReadonlyMap<string, URL>): Rule {
+function impliedRule(file: ConfigFile, upstreams: ReadonlyMap<string, Upstream>): Rule {
   const anyOf: Requirement[] = [{ kind: 'session' }];
   if (file.tokens?.audiences) anyOf.push({ kind: 'token', audiences: file.tokens.audiences });
   return {
@@ -36,6 +37,7 @@ function impliedRule(file: ConfigFile, upstreams: ReadonlyMap<string, URL>): Rul
     upstream: firstKey(upstreams),
     access: { kind: 'require', anyOf },
     unauthenticated: 'deny',
+    corsOrigins: undefined,
   };
 }
 
@@ -46,7 +48,7 @@ function firstKey(map: ReadonlyMap<string, unknown>): string {
 function resolveRule(
   entry: RuleEntry,
   file: ConfigFile,
-  upstreams: ReadonlyMap<string, URL>,
+  upstreams: ReadonlyMap<string, Upstream>,
   path: Path,
   report: Report,
 ): Rule {
@@ -73,7 +75,21 @@ function resolveRule(
     upstream: entry.upstream ?? firstKey(upstreams),
     access: resolveAccess(entry, file, path, report),
     unauthenticated: entry.unauthenticated ?? 'deny',
+    corsOrigins: resolveCors(entry, path, report),
   };
+}
+
+/** A preflight is an OPTIONS request: a rule that does not take them would never see one. */
+function resolveCors(entry: RuleEntry, path: Path, report: Report): readonly string[] | undefined {
+  if (entry.cors && entry.match.methods && !entry.match.methods.includes('OPTIONS')) {
+    report({
+      path: [...path, 'cors'],
+      atKey: true,
+      problem: 'preflights are OPTIONS requests, and this rule does not take them',
+      fix: 'Add OPTIONS to match.methods',
+    });
+  }
+  return entry.cors?.origins;
 }
 
 /** What stands for a pattern that was refused: it matches nothing, so that it hides no other rule. */
@@ -201,5 +217,16 @@ function reportNeverMatches(rule: Rule, earlier: readonly Rule[], path: Path, re
     path: [...path, 'match'],
     problem: `the rule can never match: "${shadow.name}" before it takes every such request`,
     fix: 'Move it up, or take it out',
+  });
+}
+
+/** Everything below `edge.ory_path` is Ory's, before any rule. */
+function reportTakenByOry(rule: Rule, oryPath: string | undefined, path: Path, report: Report): void {
+  const ory = oryPath === undefined ? undefined : parsePathGlob(`${oryPath}/**`);
+  if (isRefused(rule) || !ory?.ok || !pathCovers(ory.value, rule.path)) return;
+  report({
+    path: [...path, 'match', 'path'],
+    problem: `the rule can never match: edge.ory_path (${oryPath}) takes every such request`,
+    fix: 'Choose another path, or another edge.ory_path',
   });
 }

@@ -35,6 +35,14 @@ function isHttpUrl(text: string): boolean {
   return URL.canParse(text);
 }
 
+/** As a browser writes it into `Origin` (RFC 6454, section 6.2): lower case, no default port. Not `null`, not `*`. */
+function isOrigin(text: string): boolean {
+  return isHttpUrl(text) && !text.includes('*') && new URL(text).origin === text;
+}
+
+/** Literal segments, so that nothing has to be escaped where it is matched and rewritten. */
+const ORY_PATH = /^(?:\/(?!\.{1,2}(?:\/|$))[A-Za-z0-9._~-]+)+$/;
+
 /** Of a port that is out of range nothing is said here: it has its own fault. */
 function isHost(address: string): boolean {
   return URL.canParse(`http://${address.slice(0, address.lastIndexOf(':'))}`);
@@ -46,6 +54,25 @@ const upstream = z
     (text) => isHttpUrl(text) && new URL(text).pathname === '/',
     'not an origin; write scheme, host and port alone, such as http://127.0.0.1:3000',
   );
+
+const application = z
+  .string()
+  .refine(
+    (text) => upstreamUrl(text) !== undefined,
+    'not an origin; write scheme, host and port alone, such as http://127.0.0.1:3000, or h2c://127.0.0.1:50051 for gRPC',
+  );
+
+/** `h2c` and `h2` are HTTP/2 without and with TLS (RFC 9113, section 3.1): the scheme that is connected with. */
+const HTTP2_SCHEMES: Readonly<Record<string, string>> = { h2c: 'http', h2: 'https' };
+
+/** An application's address as the file has it; undefined where it is none. */
+export function upstreamUrl(text: string): { readonly url: URL; readonly http2: boolean } | undefined {
+  const scheme = HTTP2_SCHEMES[text.slice(0, text.indexOf('://'))];
+  const plain = scheme === undefined ? text : scheme + text.slice(text.indexOf('://'));
+  if (!isHttpUrl(plain)) return undefined;
+  const url = new URL(plain);
+  return url.pathname === '/' ? { url, http2: scheme !== undefined } : undefined;
+}
 
 const address = (what: string) =>
   z
@@ -117,9 +144,16 @@ const rule = z.strictObject({
     .optional()
     .meta({ description: 'redirect: a navigation without a credential goes to the login. Default deny: 401.' }),
   cors: z
-    .strictObject({ origins: z.array(z.string()).min(1) })
+    .strictObject({
+      origins: z
+        .array(z.string().refine(isOrigin, 'not an origin; write scheme and host alone, such as https://app.acme.com'))
+        .min(1, 'empty; name the origins of the pages'),
+    })
     .optional()
-    .meta({ description: 'Preflights pass without identity; denials carry the CORS headers.' }),
+    .meta({
+      description:
+        'For pages of other origins: their preflights pass to the application without identity, and denials carry the CORS headers, so that a script can read them.',
+    }),
 });
 
 /** The file as written. Every object refuses unknown keys. */
@@ -233,9 +267,12 @@ export const configSchema = z
           .max(32)
           .default(0)
           .meta({ description: 'Proxies in front whose X-Forwarded-* count, 0 to 32.' }),
-        upstream: upstream.optional().meta({ description: 'The application: scheme, host and port.' }),
+        upstream: application.optional().meta({
+          description:
+            'The application: scheme, host and port. http and https speak HTTP/1.1, h2c and h2 HTTP/2, which gRPC needs.',
+        }),
         upstreams: z
-          .record(upstreamName, upstream)
+          .record(upstreamName, application)
           .optional()
           .meta({ description: 'Several applications by name instead; the first is the default.' }),
         authorizer: upstream
@@ -244,6 +281,7 @@ export const configSchema = z
         admin: address('Envoy’s own admin port.').default('127.0.0.1:9901'),
         ory_path: z
           .string()
+          .regex(ORY_PATH, 'not a plain path; write one such as /.ory')
           .optional()
           .meta({ description: 'Ory’s public API below this path of the edge’s own origin.' }),
         mcp: z

@@ -7,14 +7,12 @@ type Path = readonly (string | number)[];
 /** One fault for each key that is given and not built. */
 export function* unsupportedKeys(file: ConfigFile): Generator<Fault> {
   if (file.cache.redis !== undefined) yield unsupported(['cache', 'redis']);
-  if (file.edge.ory_path !== undefined) yield unsupported(['edge', 'ory_path']);
   if (file.edge.mcp !== undefined) yield unsupported(['edge', 'mcp']);
   for (const [i, rule] of (file.rules ?? []).entries()) yield* unsupportedRuleKeys(rule, ['rules', i]);
 }
 
 function* unsupportedRuleKeys(rule: RuleEntry, path: Path): Generator<Fault> {
   if (rule.match.mcp) yield unsupported([...path, 'match', 'mcp']);
-  if (rule.cors) yield unsupported([...path, 'cors']);
   if (!rule.require) return;
   if ('any_of' in rule.require) yield unsupported([...path, 'require', 'any_of']);
   else yield* unsupportedRequirementKeys(rule.require, [...path, 'require']);

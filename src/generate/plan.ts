@@ -1,5 +1,5 @@
 // From rules to what an edge does about each of them, for any target: pass, or ask the authorizer, and why. No I/O.
-import type { Config, Rule, TokenSettings } from '../config/config.ts';
+import type { Config, OryOnOrigin, Rule, TokenSettings } from '../config/config.ts';
 import type { HostPattern, PathGlob } from '../config/pattern.ts';
 
 export interface PlannedRule {
@@ -30,6 +30,10 @@ export interface Plan {
   readonly tokens: (TokenSettings & { readonly audiences: Audiences }) | undefined;
   /** Lower case; an edge removes them from every request before anything else. */
   readonly identityHeaders: readonly string[];
+  /** Ory's public API below a path of the edge's own, before every rule. */
+  readonly ory: OryOnOrigin | undefined;
+  /** The origins of every rule with `cors`. */
+  readonly corsOrigins: readonly string[];
 }
 
 /** What an edge in front of the authorizer does, rule by rule. */
@@ -40,6 +44,8 @@ export function makePlan(config: Config): Plan {
     rules,
     tokens: config.tokens && wanted.length > 0 ? { ...config.tokens, audiences: union(wanted) } : undefined,
     identityHeaders: config.identityHeaders.map((header) => header.name.toLowerCase()),
+    ory: config.edge.ory,
+    corsOrigins: [...new Set(config.rules.flatMap((rule) => rule.corsOrigins ?? []))],
   };
 }
 

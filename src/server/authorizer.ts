@@ -40,7 +40,7 @@ export async function startAuthorizer(
       token: tokens && jwks && createJwtVerifier({ ...tokens, jwks, clock }),
     },
   });
-  const http = await listenHttp(config.serve.http, { check, write: createHttpWriter(config, log), log });
+  const http = await listenHttp(config.serve.http, { check, write: createHttpWriter(config, log, clock), log });
   // Ahead of the first token; a failure is logged and tried again when one comes.
   void jwks?.refresh();
   return {

@@ -33,7 +33,7 @@ async function listen(check: Check = async () => YES, requestMs?: number) {
         seen.push(request);
         return check(request);
       },
-      write: createHttpWriter(config, log),
+      write: createHttpWriter(config, log, () => 0),
       log,
       ...(requestMs === undefined ? {} : { requestMs }),
     },

@@ -36,7 +36,13 @@ export type Verification =
       readonly setCookie: readonly string[];
     }
   /** `ory`: whether this is Ory's own no, the only kind that may be remembered. */
-  | { readonly kind: 'rejected'; readonly reason: RejectReason; readonly ory: boolean }
+  | {
+      readonly kind: 'rejected';
+      readonly reason: RejectReason;
+      readonly ory: boolean;
+      /** Where Kratos sends a browser to put it right (`redirect_browser_to`). */
+      readonly remedyUrl?: string;
+    }
   | {
       readonly kind: 'unavailable';
       readonly reason: UnavailableReason;

@@ -47,7 +47,7 @@ export function createKratosVerifier({ kratosUrl, client, clock, log }: KratosOp
         case 403:
           // Not remembered: the next thing that the user does is to give the second factor.
           return isAalRequired(answer)
-            ? rejected('aal_insufficient')
+            ? { kind: 'rejected', reason: 'aal_insufficient', ory: false, ...remedyOf(answer) }
             : outage('ory_error', 'status 403 without session_aal2_required');
         case 429:
           return outage('ory_rate_limited', 'status 429', retryAfter(answer));
@@ -101,6 +101,14 @@ function cacheFor(answer: OryAnswer): number | undefined {
 function isAalRequired(answer: OryAnswer): boolean {
   const error = parseObject(answer.body)?.['error'];
   return isObject(error) && error['id'] === 'session_aal2_required';
+}
+
+/** `redirect_browser_to`, without a `return_to`: where the second factor is given. */
+function remedyOf(answer: OryAnswer): { remedyUrl?: string } {
+  const url = parseObject(answer.body)?.['redirect_browser_to'];
+  return typeof url === 'string' && /^https?:\/\/[\x21-\x7e]+$/.test(url) && URL.canParse(url)
+    ? { remedyUrl: url }
+    : {};
 }
 
 /** Seconds to wait, from `Retry-After` or Ory Network's `x-ratelimit-reset`. */

@@ -14,6 +14,7 @@ export interface CheckRequest {
   readonly cookie: readonly string[];
   /** A CORS preflight: OPTIONS with Origin and Access-Control-Request-Method (Fetch, section 3.2.2). */
   readonly preflight: boolean;
+  readonly origin: string | undefined;
   readonly accept: string | undefined;
   readonly requestedWith: string | undefined;
   readonly secFetchMode: string | undefined;

@@ -63,6 +63,7 @@ export function readHttpCheck(message: IncomingMessage): HttpCheck {
         message.method === 'OPTIONS' &&
         one['origin'] !== undefined &&
         one['access-control-request-method'] !== undefined,
+      origin: one['origin'],
       accept: one['accept'],
       requestedWith: one['x-requested-with'],
       secFetchMode: one['sec-fetch-mode'],

@@ -14,14 +14,17 @@ tokens: { audiences: [api] }
 rules:
   - { name: session, match: { path: /s }, require: { session: {} } }
   - { name: token, match: { path: /t }, require: { token: {} } }
+  - { name: pages-of-others, match: { path: /c }, require: { session: {} }, cors: { origins: [https://spa.example] } }
+  - { name: own-host, match: { host: admin.example, path: "/**" }, require: { session: {} }, unauthenticated: redirect }
+  - { name: tenants, match: { host: "*.tenants.example", path: "/**" }, require: { session: {} }, unauthenticated: redirect }
   - { name: page, match: { path: "/**" }, require: { session: {} }, unauthenticated: redirect }
 `,
   'f.yaml',
   { env: {} },
 );
 const ruleOf = (name: string) => config.rules.find((rule) => rule.name === name);
-const answer = (reason: DenyReason, rule: string, given: Partial<CheckRequest> = {}, retry?: number) => {
-  const denial = denialOf(deny(reason, ruleOf(rule), retry), request(given), config);
+const answer = (reason: DenyReason, rule: string, given: Partial<CheckRequest> = {}, retryAfterSeconds?: number) => {
+  const denial = denialOf(deny(reason, ruleOf(rule), { retryAfterSeconds }), request(given), config, 0);
   return { ...denial, headers: Object.fromEntries(denial.headers) };
 };
 
@@ -56,7 +59,7 @@ describe('every reason', () => {
 
   test.each(ROWS)('%s is %d with a problem that is stored nowhere', (reason, status) => {
     const { headers, body, ...rest } = answer(reason, 'token');
-    expect(rest).toEqual({ status });
+    expect(rest).toEqual({ status, loginLoop: false });
     expect(headers['content-type']).toBe('application/problem+json');
     expect(headers['cache-control']).toBe('no-store');
     expect(headers['retry-after']).toBe(status === 503 ? '1' : undefined);
@@ -106,8 +109,12 @@ describe('a redirect to the login', () => {
       headers: {
         location: `${base}https%3A%2F%2Fapp.example%2Fa%2Fb%3Fq%3D1%26r%3D%25C3%25A9`,
         'cache-control': 'no-store',
+        'set-cookie': expect.stringMatching(
+          /^__Host-ory_envoy_login=[\w.-]+; Path=\/; Max-Age=60; HttpOnly; SameSite=Lax; Secure$/,
+        ),
       },
       body: '',
+      loginLoop: false,
     });
   });
 
@@ -157,5 +164,116 @@ describe('a redirect to the login', () => {
     const back = new URL(url.searchParams.get('return_to') ?? '');
     expect(back.origin).toBe('https://app.example');
     expect(back.pathname).toBe('/a/b');
+  });
+});
+
+describe('the page that a redirect leads back to', () => {
+  const back = (rule: string, host: string) => {
+    const { location } = answer('credential_missing', rule, { host, path: '/x', accept: 'text/html' }).headers;
+    return new URL(location ?? '').searchParams.get('return_to');
+  };
+
+  test.each([
+    ['page', 'app.example', 'https://app.example/x'],
+    ['page', 'evil.example', 'https://app.example/x'],
+    ['own-host', 'ADMIN.example:8443', 'https://admin.example/x'],
+    ['tenants', 'one.tenants.example', 'https://one.tenants.example/x'],
+  ])('of rule %s on host %s is %s', (rule, host, url) => expect(back(rule, host)).toBe(url));
+});
+
+describe('the second factor', () => {
+  const remedyUrl = 'https://ory.example/self-service/login/browser?aal=aal2';
+  const sent = (given: Partial<CheckRequest>, rule = 'page', url: string | null = remedyUrl, of = config) => {
+    const verdict = deny('aal_insufficient', ruleOf(rule), { remedyUrl: url ?? undefined });
+    const denial = denialOf(verdict, request({ path: '/x', accept: 'text/html', ...given }), of, 0);
+    return [denial.status, Object.fromEntries(denial.headers)['location']];
+  };
+
+  test('is asked of a navigation where Kratos says, with the way back', () => {
+    expect(sent({})).toEqual([302, `${remedyUrl}&return_to=https%3A%2F%2Fapp.example%2Fx`]);
+    expect(sent({}, 'page', 'https://ory.example/2fa#x')).toEqual([
+      302,
+      'https://ory.example/2fa?return_to=https%3A%2F%2Fapp.example%2Fx',
+    ]);
+  });
+
+  test('is a 403 for everything else', () => {
+    expect(sent({ accept: 'application/json' })).toEqual([403, undefined]);
+    expect(sent({}, 'session')).toEqual([403, undefined]);
+    expect(sent({}, 'page', null)).toEqual([403, undefined]);
+  });
+
+  test('is on the edge’s own origin where Ory is', () => {
+    const text =
+      'ory: { url: "https://ory.example" }\nedge: { upstream: "http://u:1", public_url: "https://app.example", ory_path: /.ory }\n';
+    const own = parseConfig(text, 'f.yaml', { env: {} });
+    const expected = [
+      302,
+      'https://app.example/.ory/self-service/login/browser?aal=aal2&return_to=https%3A%2F%2Fapp.example%2Fx',
+    ];
+    expect(sent({}, 'page', remedyUrl, own)).toEqual(expected);
+    expect(sent({}, 'page', 'https://app.example/.ory/self-service/login/browser?aal=aal2', own)).toEqual(expected);
+    expect(sent({}, 'page', 'https://custom.example/self-service/login/browser?aal=aal2', own)).toEqual(expected);
+  });
+});
+
+describe('a login that leads back without a session', () => {
+  /** The same navigation, with whatever cookie the answer before has set. */
+  function third(reason: DenyReason, given: Partial<CheckRequest> = {}) {
+    let denial = answer(reason, 'page', { path: '/x', accept: 'text/html', ...given });
+    for (let i = 0; i < 2; i++) {
+      const cookie = [(denial.headers['set-cookie'] ?? '').split(';', 1)[0] ?? ''];
+      denial = answer(reason, 'page', { path: '/x', accept: 'text/html', ...given, cookie });
+    }
+    return denial;
+  }
+
+  test.each<[DenyReason, string]>([
+    ['credential_missing', 'is not sent to <code>app.example</code>'],
+    ['session_invalid', 'Kratos does not know it'],
+  ])('is explained the third time (%s), allowed_return_urls first of all', (reason, cause) => {
+    const { status, headers, body, loginLoop } = third(reason);
+    expect([status, loginLoop, headers['content-type']]).toEqual([401, true, 'text/html; charset=utf-8']);
+    const [first = '', ...others] = [...body.matchAll(/<li>(.*?)<\/li>/g)].map(([, text = '']) => text);
+    expect(first).toContain('allowed_return_urls');
+    expect(first).toContain('https://app.example');
+    expect(others.join()).toContain(cause);
+    expect(headers['content-security-policy']).toContain("default-src 'none'");
+    expect(headers['cache-control']).toBe('no-store');
+  });
+
+  test('is explained on a page that a client writes nothing into', () => {
+    const { body } = third('credential_missing', { query: '?"><script>alert(1)</script>' });
+    expect(body).not.toContain('<script');
+    expect(body).toContain('href="https://ory.example/self-service/login/browser?return_to=');
+  });
+});
+
+describe('a denial on a rule with cors', () => {
+  test('can be read by a page of a named origin', () => {
+    expect(answer('session_invalid', 'pages-of-others', { origin: 'https://spa.example' }).headers).toMatchObject({
+      'access-control-allow-origin': 'https://spa.example',
+      'access-control-allow-credentials': 'true',
+      'access-control-expose-headers': 'retry-after, www-authenticate',
+      vary: 'Origin',
+    });
+    expect(answer('ory_unreachable', 'pages-of-others', { origin: 'https://spa.example' }).headers).toHaveProperty(
+      'access-control-allow-origin',
+    );
+  });
+
+  test.each([undefined, 'https://evil.example', 'null', 'https://spa.example.evil.example', 'https://SPA.example'])(
+    'cannot be read by %s',
+    (origin) => {
+      const { headers } = answer('session_invalid', 'pages-of-others', { origin });
+      expect(Object.keys(headers).filter((name) => name.startsWith('access-control'))).toEqual([]);
+      expect(headers['vary']).toBe('Origin');
+    },
+  );
+
+  test('and on no other rule', () => {
+    const { headers } = answer('session_invalid', 'session', { origin: 'https://spa.example' });
+    expect(headers).not.toHaveProperty('access-control-allow-origin');
+    expect(headers).not.toHaveProperty('vary');
   });
 });

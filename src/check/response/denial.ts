@@ -4,32 +4,52 @@ import type { Config } from '../../config/config.ts';
 import { DENIALS } from '../reason.ts';
 import type { CheckRequest } from '../request/check-request.ts';
 import type { Deny } from '../verdict.ts';
+import { corsHeaders } from './cors.ts';
 import type { HeaderPair } from './identity-headers.ts';
+import { bounce } from './login-loop.ts';
+import { loginLoopPage, PAGE_HEADERS } from './login-loop-page.ts';
+import { type Detour, detourOf } from './navigation.ts';
 
 export interface Denial {
   readonly status: number;
   readonly headers: readonly HeaderPair[];
   readonly body: string;
+  /** Whether the login led back here in circles: worth a line in the log. */
+  readonly loginLoop: boolean;
 }
 
 const MAX_RETRY_AFTER_SECONDS = 60;
 
-export function denialOf(verdict: Deny, request: CheckRequest, config: Config): Denial {
-  const redirect = redirectTo(verdict, request, config);
-  if (redirect !== undefined) {
-    return {
-      status: 302,
-      headers: [
-        ['location', redirect],
-        ['cache-control', 'no-store'],
-      ],
-      body: '',
-    };
+export function denialOf(verdict: Deny, request: CheckRequest, config: Config, nowMs: number): Denial {
+  const detour = detourOf(verdict, request, config);
+  return detour ? awayTo(detour, verdict, request, config, nowMs) : problem(verdict, request, config);
+}
+
+/** To the login or the second factor, unless that has led back here too often. */
+function awayTo(detour: Detour, { reason }: Deny, request: CheckRequest, config: Config, nowMs: number): Denial {
+  const { kind, setCookie } = bounce(request, detour.returnTo, config.edge.publicUrl, nowMs);
+  if (kind === 'send') {
+    const headers: HeaderPair[] = [
+      ['location', detour.url],
+      ['cache-control', 'no-store'],
+      ['set-cookie', setCookie],
+    ];
+    return { status: 302, headers, body: '', loginLoop: false };
   }
+  return {
+    status: DENIALS[reason].status,
+    headers: [...PAGE_HEADERS, ['set-cookie', setCookie]],
+    body: loginLoopPage({ reason, loginUrl: detour.url, requestId: requestId(request) }, config),
+    loginLoop: true,
+  };
+}
+
+function problem(verdict: Deny, request: CheckRequest, config: Config): Denial {
   const { status, title } = DENIALS[verdict.reason];
   const headers: HeaderPair[] = [
     ['content-type', 'application/problem+json'],
     ['cache-control', 'no-store'],
+    ...corsHeaders(verdict.rule, request),
   ];
   if (status === 503)
     headers.push([
@@ -43,6 +63,7 @@ export function denialOf(verdict: Deny, request: CheckRequest, config: Config): 
     status,
     headers,
     body: JSON.stringify({ type, title, status, reason: verdict.reason, request_id: requestId(request) }),
+    loginLoop: false,
   };
 }
 
@@ -53,32 +74,6 @@ function bearerChallenge(verdict: Deny, config: Config): string | undefined {
   const realm = `Bearer realm="${config.edge.publicUrl}"`;
   if (!verdict.reason.startsWith('token_')) return realm;
   return `${realm}, error="invalid_token", error_description="${DENIALS[verdict.reason].title}"`;
-}
-
-/** The login page, for a navigation on a rule that redirects. `return_to` is always on the edge's own origin. */
-function redirectTo(verdict: Deny, request: CheckRequest, config: Config): string | undefined {
-  if (DENIALS[verdict.reason].status !== 401 || verdict.rule?.unauthenticated !== 'redirect') return undefined;
-  if (config.loginUrl === undefined || !isNavigation(request)) return undefined;
-  const target = `${config.edge.publicUrl}${request.path}${request.query}`.replace(/[^\x21-\x7e]/g, escapeByte);
-  return `${config.loginUrl}${config.loginUrl.includes('?') ? '&' : '?'}return_to=${encodeURIComponent(target)}`;
-}
-
-function escapeByte(char: string): string {
-  return `%${char.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`;
-}
-
-/** A person following a link: GET, wants HTML, and no mark of a script's request. */
-function isNavigation(request: CheckRequest): boolean {
-  if (request.method !== 'GET' || !acceptsHtml(request.accept)) return false;
-  if (request.requestedWith !== undefined) return false;
-  return (
-    (request.secFetchMode ?? 'navigate') === 'navigate' &&
-    ['document', 'iframe', 'frame'].includes(request.secFetchDest ?? 'document')
-  );
-}
-
-function acceptsHtml(accept: string | undefined): boolean {
-  return accept?.toLowerCase().includes('text/html') ?? false;
 }
 
 /** Envoy's, where it looks like one; it is written into answers and logs. */

@@ -20,7 +20,7 @@ identity_headers: { X-User-Id: [session.identity.id], X_Mail: [session.identity.
 const [rule] = config.rules;
 if (!rule) throw new Error('no rule');
 const log = new RecordingLog();
-const write = createHttpWriter(config, log);
+const write = createHttpWriter(config, log, () => 0);
 
 function sent(verdict: Verdict, { method = 'GET', statusViaMetadata = false } = {}) {
   const chunks: string[] = [];

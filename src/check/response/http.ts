@@ -2,22 +2,25 @@
 
 import type { ServerResponse } from 'node:http';
 import type { Config, IdentityHeader } from '../../config/config.ts';
+import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
+import type { CheckRequest } from '../request/check-request.ts';
 import type { HttpCheck } from '../request/http.ts';
 import { type Allow, deny, type Verdict } from '../verdict.ts';
 import { WIRE } from '../wire.ts';
 import { type Denial, denialOf } from './denial.ts';
 import { type HeaderPair, identityHeaders } from './identity-headers.ts';
+import { setCookies } from './set-cookie.ts';
 
 export type WriteHttp = (response: ServerResponse, check: HttpCheck, verdict: Verdict) => void;
 
 /** Writes verdicts. A yes that cannot be written becomes a denial, and a line in the log. */
-export function createHttpWriter(config: Config, log: Log): WriteHttp {
+export function createHttpWriter(config: Config, log: Log, clock: Clock): WriteHttp {
   const removals = new Removals(config.identityHeaders);
   return (response, check, verdict) => {
     if (verdict.kind === 'allow') {
       try {
-        response.writeHead(200, allowHeaders(verdict, config, removals));
+        response.writeHead(200, allowHeaders(verdict, check.request, config, removals));
       } catch (error) {
         // The messages of identityHeaders name a header, never a value; Node's quote nothing but names.
         const cause = error instanceof Error ? error.message : typeof error;
@@ -25,7 +28,7 @@ export function createHttpWriter(config: Config, log: Log): WriteHttp {
         writeDenial(
           response,
           check,
-          denialOf(deny('internal_error', verdict.rule), check.request, config),
+          denialOf(deny('internal_error', verdict.rule), check.request, config, clock()),
           'internal_error',
           verdict.rule.name,
         );
@@ -34,11 +37,14 @@ export function createHttpWriter(config: Config, log: Log): WriteHttp {
       response.end();
       return;
     }
-    writeDenial(response, check, denialOf(verdict, check.request, config), verdict.reason, verdict.rule?.name);
+    const denial = denialOf(verdict, check.request, config, clock());
+    if (denial.loginLoop)
+      log.warn({ rule: verdict.rule?.name, reason: verdict.reason }, 'the login leads back without a session');
+    writeDenial(response, check, denial, verdict.reason, verdict.rule?.name);
   };
 }
 
-function allowHeaders(verdict: Allow, config: Config, removals: Removals): string[] {
+function allowHeaders(verdict: Allow, request: CheckRequest, config: Config, removals: Removals): string[] {
   const pairs: readonly HeaderPair[] = verdict.identity
     ? identityHeaders(verdict.identity, config.identityHeaders)
     : [];
@@ -46,7 +52,7 @@ function allowHeaders(verdict: Allow, config: Config, removals: Removals): strin
   for (const [name, value] of pairs) headers.push(name, value);
   const remove = removals.without(pairs);
   if (remove !== '') headers.push('x-envoy-auth-headers-to-remove', remove);
-  for (const cookie of verdict.setCookie) headers.push('set-cookie', cookie);
+  for (const cookie of setCookies(verdict, request, config)) headers.push('set-cookie', cookie);
   return headers;
 }
 

@@ -11,6 +11,7 @@ export function request(given: Partial<CheckRequest> = {}): CheckRequest {
     sessionToken: [],
     cookie: [],
     preflight: false,
+    origin: undefined,
     accept: undefined,
     requestedWith: undefined,
     secFetchMode: undefined,

@@ -1,6 +1,6 @@
 // One JSON line a request, without credentials: no query, no cookies, no headers but the request's id. No I/O.
 import { WIRE } from '../../check/wire.ts';
-import { EXT_AUTHZ } from './filters.ts';
+import { EXT_AUTHZ } from './filter-names.ts';
 import { ROUTE_METADATA } from './routes.ts';
 import type { Block } from './yaml.ts';
 

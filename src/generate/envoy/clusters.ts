@@ -6,6 +6,8 @@ import { type Block, COMMENT, type Value } from './yaml.ts';
 
 export const AUTHORIZER_CLUSTER = 'authorizer';
 export const JWKS_CLUSTER = 'jwks';
+export const KRATOS_CLUSTER = 'ory-kratos';
+export const HYDRA_CLUSTER = 'ory-hydra';
 
 /** An upstream may be called `authorizer`: its cluster is another one. */
 export function upstreamCluster(name: string): string {
@@ -14,17 +16,30 @@ export function upstreamCluster(name: string): string {
 
 export function clusters(config: Config, plan: Plan, caFile: string): Value[] {
   const all: Value[] = [];
-  for (const [name, url] of config.edge.upstreams) {
-    all.push(cluster({ name: upstreamCluster(name), url, caFile, connectTimeout: '5s', role: 'serves' }));
+  for (const [name, { url, http2 }] of config.edge.upstreams) {
+    all.push(cluster({ name: upstreamCluster(name), url, caFile, connectTimeout: '5s', role: 'serves', http2 }));
   }
   all.push(
-    cluster({ name: AUTHORIZER_CLUSTER, url: config.edge.authorizer, caFile, connectTimeout: '1s', role: 'serves' }),
+    cluster({
+      name: AUTHORIZER_CLUSTER,
+      url: config.edge.authorizer,
+      caFile,
+      connectTimeout: '1s',
+      role: 'serves',
+      http2: false,
+    }),
   );
+  const { ory } = config.edge;
+  if (ory) {
+    const common = { caFile, connectTimeout: '5s', role: 'serves', http2: false } as const;
+    all.push(cluster({ name: KRATOS_CLUSTER, url: ory.kratosUrl, ...common }));
+    if (ory.hydraUrl) all.push(cluster({ name: HYDRA_CLUSTER, url: ory.hydraUrl, ...common }));
+  }
   if (plan.tokens) {
     const url = new URL(plan.tokens.jwksUrl);
     all.push({
       [COMMENT]: 'The token issuer’s keys.',
-      ...cluster({ name: JWKS_CLUSTER, url, caFile, connectTimeout: '5s', role: 'fetched-from' }),
+      ...cluster({ name: JWKS_CLUSTER, url, caFile, connectTimeout: '5s', role: 'fetched-from', http2: false }),
     });
   }
   return all;
@@ -36,9 +51,10 @@ interface ClusterSettings {
   readonly caFile: string;
   readonly connectTimeout: string;
   readonly role: 'serves' | 'fetched-from';
+  readonly http2: boolean;
 }
 
-function cluster({ name, url, caFile, connectTimeout, role }: ClusterSettings): Block {
+function cluster({ name, url, caFile, connectTimeout, role, http2 }: ClusterSettings): Block {
   const host = url.hostname.replace(/^\[|\]$/g, '');
   const tls = url.protocol === 'https:';
   const port = url.port === '' ? (tls ? 443 : 80) : Number(url.port);
@@ -53,10 +69,10 @@ function cluster({ name, url, caFile, connectTimeout, role }: ClusterSettings): 
         '@type': 'type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
         // Shorter than the 5 s after which Node and others close an idle connection: a request that meets the close fails.
         common_http_protocol_options: { idle_timeout: '4s' },
-        explicit_http_config: { http_protocol_options: {} },
+        explicit_http_config: http2 ? { http2_protocol_options: {} } : { http_protocol_options: {} },
       },
     },
-    ...(tls ? { transport_socket: upstreamTls(host, caFile) } : {}),
+    ...(tls ? { transport_socket: upstreamTls(host, caFile, http2) } : {}),
     load_assignment: {
       cluster_name: name,
       endpoints: [
@@ -93,7 +109,7 @@ function discovery(host: string, role: ClusterSettings['role']): Block {
   return role === 'fetched-from' ? { ...dns, wait_for_warm_on_init: false } : dns;
 }
 
-function upstreamTls(host: string, caFile: string): Block {
+function upstreamTls(host: string, caFile: string, http2: boolean): Block {
   const address = isIP(host) !== 0;
   return {
     name: 'envoy.transport_sockets.tls',
@@ -102,6 +118,7 @@ function upstreamTls(host: string, caFile: string): Block {
       // RFC 6066, section 3: no addresses in SNI.
       ...(address ? {} : { sni: host }),
       common_tls_context: {
+        ...(http2 ? { alpn_protocols: ['h2'] } : {}),
         tls_params: { tls_minimum_protocol_version: 'TLSv1_2' },
         validation_context: {
           trusted_ca: { filename: caFile },

@@ -3,10 +3,10 @@ import { WIRE } from '../../check/wire.ts';
 import type { Config } from '../../config/config.ts';
 import type { Plan } from '../plan.ts';
 import { AUTHORIZER_CLUSTER, JWKS_CLUSTER } from './clusters.ts';
+import { EXT_AUTHZ, JWT_AUTHN } from './filter-names.ts';
+import { firstPartyCookies } from './ory-path.ts';
 import { type Block, COMMENT, type Value } from './yaml.ts';
 
-export const JWT_AUTHN = 'envoy.filters.http.jwt_authn';
-export const EXT_AUTHZ = 'envoy.filters.http.ext_authz';
 /** Key of the requirement map that routes name. */
 export const TOKEN_REQUIREMENT = 'token';
 const PROVIDER = 'hydra';
@@ -33,10 +33,14 @@ const DENIAL_HEADERS = [
   'location',
   'set-cookie',
   'vary',
+  'content-security-policy',
+  'referrer-policy',
+  'x-content-type-options',
 ];
 
 export function httpFilters(config: Config, plan: Plan): Value[] {
   const filters: Value[] = [];
+  if (config.edge.ory) filters.push(firstPartyCookies(config.edge.ory));
   if (plan.tokens) filters.push(jwtAuthn(plan.tokens, config.oryTimeoutMs));
   filters.push(extAuthz(config, plan.identityHeaders), {
     name: 'envoy.filters.http.router',

@@ -1,4 +1,6 @@
 import { expect, test } from 'vitest';
+import { parseConfig } from '../../config/load.ts';
+import { makePlan } from '../plan.ts';
 import { earlyHeaderMutations, everySpelling } from './header-stripping.ts';
 import type { Block } from './yaml.ts';
 
@@ -22,8 +24,16 @@ test.each(['x-user-idx', 'ax-user-id', 'x-user-i', 'x-user--id', 'xuserid', 'x-u
   },
 );
 
+const plan = makePlan(
+  parseConfig(
+    'ory: { url: "https://o" }\nedge: { upstream: "http://u:1", ory_path: /.ory }\nidentity_headers: { X-User-Id: [token.sub] }\n',
+    'f.yaml',
+    { env: {} },
+  ),
+);
+
 function removed(hops: number, name: string): boolean {
-  const { mutations } = earlyHeaderMutations(['x-user-id'], hops)['typed_config'] as { mutations: readonly Block[] };
+  const { mutations } = earlyHeaderMutations(plan, hops)['typed_config'] as { mutations: readonly Block[] };
   const regexes = mutations.map(
     (mutation) => JSON.parse(JSON.stringify(mutation)).remove_on_match.key_matcher.safe_regex.regex,
   );

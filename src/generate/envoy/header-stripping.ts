@@ -1,5 +1,7 @@
 // What is removed from every request before Envoy does anything else with it, in every spelling. No I/O.
 import { WIRE } from '../../check/wire.ts';
+import type { Plan } from '../plan.ts';
+import { ORY_CONTROL_HEADERS } from './ory-path.ts';
 import { quote } from './path-matchers.ts';
 import { type Block, COMMENT, type Value } from './yaml.ts';
 
@@ -22,8 +24,14 @@ export function everySpelling(name: string): string {
   return parts.map((part) => (part.endsWith('*') ? `${quote(part.slice(0, -1))}.*` : quote(part))).join(SEPARATOR);
 }
 
-export function earlyHeaderMutations(identityHeaders: readonly string[], trustedHops: number): Block {
-  const names = [...identityHeaders, ...STRIPPED, ...OTHER_REQUESTS, ...(trustedHops === 0 ? FORWARDED : [])];
+export function earlyHeaderMutations({ identityHeaders, ory }: Plan, trustedHops: number): Block {
+  const names = [
+    ...identityHeaders,
+    ...STRIPPED,
+    ...OTHER_REQUESTS,
+    ...(trustedHops === 0 ? FORWARDED : []),
+    ...(ory ? ORY_CONTROL_HEADERS : []),
+  ];
   const mutations: Value[] = names.map((name) => ({
     remove_on_match: { key_matcher: { safe_regex: { regex: everySpelling(name) } } },
   }));

@@ -45,7 +45,7 @@ export function listener(config: Config, plan: Plan): Block {
 export function connectionManager(config: Config, plan: Plan): Block {
   const { trustedHops } = config.edge;
   return {
-    early_header_mutation_extensions: [earlyHeaderMutations(plan.identityHeaders, trustedHops)],
+    early_header_mutation_extensions: [earlyHeaderMutations(plan, trustedHops)],
     normalize_path: true,
     merge_slashes: true,
     path_with_escaped_slashes_action: 'KEEP_UNCHANGED',
@@ -56,7 +56,7 @@ export function connectionManager(config: Config, plan: Plan): Block {
     internal_address_config: { cidr_ranges: [{ address_prefix: '0.0.0.0', prefix_len: 32 }] },
     server_header_transformation: 'PASS_THROUGH',
     upgrade_configs: [{ upgrade_type: 'websocket' }],
-    local_reply_config: localReplyConfig(),
+    local_reply_config: localReplyConfig(plan.corsOrigins),
     http_filters: httpFilters(config, plan),
   };
 }

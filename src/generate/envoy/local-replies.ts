@@ -1,6 +1,7 @@
 // The edge's own answers: problem bodies, and how an outage keeps its status, body and Retry-After. No I/O.
 import { WIRE } from '../../check/wire.ts';
-import { type Block, COMMENT } from './yaml.ts';
+import { quote } from './path-matchers.ts';
+import { type Block, COMMENT, type Value } from './yaml.ts';
 
 /** Reasons that Envoy gives by itself. */
 export type EdgeReason = 'path_ambiguous' | 'no_rule' | 'authorizer_unreachable';
@@ -31,7 +32,7 @@ function setHeader(key: string, value: string): Block {
   return { header: { key, value }, append_action: 'OVERWRITE_IF_EXISTS_OR_ADD' };
 }
 
-export function localReplyConfig(): Block {
+export function localReplyConfig(corsOrigins: readonly string[]): Block {
   return {
     mappers: [
       {
@@ -40,10 +41,11 @@ export function localReplyConfig(): Block {
         filter: { and_filter: { filters: [fromAuthorizer(), metadataStatus('503')] } },
         status_code: 503,
       },
+      ...(corsOrigins.length === 0 ? [] : [unreachableForPages(corsOrigins)]),
       {
         [COMMENT]: 'The authorizer itself is dead or slow.',
         filter: { and_filter: { filters: [fromAuthorizer(), statusFilter('EQ', 503)] } },
-        headers_to_add: [setHeader('retry-after', '1'), setHeader('cache-control', 'no-store')],
+        headers_to_add: UNREACHABLE_HEADERS,
         body_format_override: problemBody('authorizer_unreachable'),
       },
       {
@@ -52,6 +54,33 @@ export function localReplyConfig(): Block {
         headers_to_add: [{ header: { key: 'cache-control', value: 'no-store' }, append_action: 'ADD_IF_ABSENT' }],
       },
     ],
+  };
+}
+
+const UNREACHABLE_HEADERS: readonly Value[] = [setHeader('retry-after', '1'), setHeader('cache-control', 'no-store')];
+
+/** Which rule it was cannot be asked here: the page of any rule's `cors` may know that the authorizer is away. */
+function unreachableForPages(corsOrigins: readonly string[]): Block {
+  const ofOneOfThem = corsOrigins.map(quote).join('|');
+  return {
+    [COMMENT]: 'The same, for a page of another origin that a rule names: its script may read it.',
+    filter: {
+      and_filter: {
+        filters: [
+          fromAuthorizer(),
+          statusFilter('EQ', 503),
+          { header_filter: { header: { name: 'origin', string_match: { safe_regex: { regex: ofOneOfThem } } } } },
+        ],
+      },
+    },
+    headers_to_add: [
+      ...UNREACHABLE_HEADERS,
+      setHeader('access-control-allow-origin', '%REQ(ORIGIN)%'),
+      setHeader('access-control-allow-credentials', 'true'),
+      setHeader('access-control-expose-headers', 'retry-after'),
+      setHeader('vary', 'Origin'),
+    ],
+    body_format_override: problemBody('authorizer_unreachable'),
   };
 }
 

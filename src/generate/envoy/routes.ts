@@ -1,13 +1,12 @@
 // The route configuration: what is ambiguous is refused first, then one route a rule in the order of the file. No I/O.
 import type { Plan, PlannedRule } from '../plan.ts';
 import { upstreamCluster } from './clusters.ts';
-import { EXT_AUTHZ, JWT_AUTHN, TOKEN_REQUIREMENT } from './filters.ts';
+import { EXT_AUTHZ, EXT_AUTHZ_ROUTE, JWT_AUTHN, JWT_AUTHN_ROUTE } from './filter-names.ts';
+import { TOKEN_REQUIREMENT } from './filters.ts';
 import { directProblem } from './local-replies.ts';
+import { oryRoutes } from './ory-path.ts';
 import { PLAIN_HOST, plainPathRegex, routeMatch, UNNORMALISED_PATH } from './path-matchers.ts';
 import { type Block, COMMENT, type Value } from './yaml.ts';
-
-const EXT_AUTHZ_ROUTE = 'type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute';
-const JWT_AUTHN_ROUTE = 'type.googleapis.com/envoy.extensions.filters.http.jwt_authn.v3.PerRouteConfig';
 
 /** Namespace of route metadata that the access log reads. */
 export const ROUTE_METADATA = 'ory-envoy';
@@ -20,7 +19,12 @@ export function routeConfig(plan: Plan): Block {
       {
         name: 'edge',
         domains: ['*'],
-        routes: [...refusals(plan), ...plan.rules.map((rule) => ruleRoute(rule)), noRule()],
+        routes: [
+          ...refusals(plan),
+          ...(plan.ory ? oryRoutes(plan.ory, plan.tokens !== undefined, reasonMetadata) : []),
+          ...plan.rules.map((rule) => ruleRoute(rule)),
+          noRule(),
+        ],
       },
     ],
   };

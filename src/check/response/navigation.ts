@@ -1,0 +1,65 @@
+// Whether a request is a person following a link, and where that person is sent instead of being denied. No I/O.
+import type { Config, Rule } from '../../config/config.ts';
+import { DENIALS } from '../reason.ts';
+import type { CheckRequest } from '../request/check-request.ts';
+import { normalise } from '../request/normalise.ts';
+import type { Deny } from '../verdict.ts';
+
+/** A person following a link: GET, wants HTML, and no mark of a script's request. */
+export function isNavigation(request: CheckRequest): boolean {
+  if (request.method !== 'GET' || !acceptsHtml(request.accept)) return false;
+  if (request.requestedWith !== undefined) return false;
+  return (
+    (request.secFetchMode ?? 'navigate') === 'navigate' &&
+    ['document', 'iframe', 'frame'].includes(request.secFetchDest ?? 'document')
+  );
+}
+
+function acceptsHtml(accept: string | undefined): boolean {
+  return accept?.toLowerCase().includes('text/html') ?? false;
+}
+
+/** Where a person can put the denial right, and where that place then sends the person back to. */
+export interface Detour {
+  readonly url: string;
+  /** On an origin of the edge. */
+  readonly returnTo: string;
+}
+
+/** Undefined where the denial is answered as one: not a navigation, not a rule that redirects, nothing to put right. */
+export function detourOf({ reason, rule, remedyUrl }: Deny, request: CheckRequest, config: Config): Detour | undefined {
+  if (rule?.unauthenticated !== 'redirect' || !isNavigation(request)) return undefined;
+  const target = DENIALS[reason].status === 401 ? config.loginUrl : stepUpUrl(reason, remedyUrl, config);
+  if (target === undefined) return undefined;
+  const returnTo = ownUrl(request, rule, config);
+  return { url: `${target}${target.includes('?') ? '&' : '?'}return_to=${encodeURIComponent(returnTo)}`, returnTo };
+}
+
+/** Kratos's own address for the second factor; with `edge.ory_path`, the same below the edge's origin. */
+function stepUpUrl(reason: Deny['reason'], remedyUrl: string | undefined, { edge }: Config): string | undefined {
+  if (reason !== 'aal_insufficient' || remedyUrl === undefined) return undefined;
+  const { pathname, search, href } = new URL(remedyUrl);
+  if (!edge.ory || href.startsWith(`${edge.ory.publicUrl}/`)) return `${href.split('#', 1)[0]}`;
+  const selfService = pathname.indexOf('/self-service/');
+  return selfService < 0 ? href : `${edge.ory.publicUrl}${pathname.slice(selfService)}${search}`;
+}
+
+/** The request's own URL as the client sees it: on the edge's public origin, or on the host that the rule names. */
+function ownUrl(request: CheckRequest, rule: Rule, { edge }: Config): string {
+  return `${ownOrigin(request, rule, edge.publicUrl)}${request.path}${request.query}`.replace(
+    /[^\x21-\x7e]/g,
+    escapeByte,
+  );
+}
+
+/** A host is believed only where a rule is for it; the port is that of `edge.public_url`, since a rule ignores ports. */
+function ownOrigin(request: CheckRequest, rule: Rule, publicUrl: string): string {
+  const host = rule.host ? normalise(request)?.host : undefined;
+  if (host === undefined) return publicUrl;
+  const { protocol, port } = new URL(publicUrl);
+  return `${protocol}//${host}${port === '' ? '' : `:${port}`}`;
+}
+
+function escapeByte(char: string): string {
+  return `%${char.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`;
+}

@@ -1,0 +1,53 @@
+// What is said of a file that is valid and will not work as hoped.
+import { describe, expect, test } from 'vitest';
+import { parseConfig } from './load.ts';
+import { warningsOf } from './warnings.ts';
+
+const warnings = (ory: string, edge: string, more = '') =>
+  warningsOf(parseConfig(`ory: { ${ory} }\nedge: { upstream: "http://u:1", ${edge} }\n${more}`, 'f.yaml', { env: {} }));
+const REDIRECTING =
+  'rules: [{ name: a, match: { path: "/**" }, require: { session: {} }, unauthenticated: redirect }]\n';
+const TOKENS = 'tokens: { audiences: [a] }\nrules: [{ name: a, match: { path: "/**" }, require: { token: {} } }]\n';
+
+describe('browser sessions', () => {
+  test.each([
+    [
+      'Ory Network, and the edge on a domain of one’s own',
+      'url: "https://acme.projects.oryapis.com"',
+      'public_url: "https://app.acme.com"',
+    ],
+    ['Ory Network, and the edge on this machine', 'url: "https://acme.projects.oryapis.com"', ''],
+    ['two customers of one public suffix', 'url: "https://a.co.uk"', 'public_url: "https://b.co.uk"'],
+    ['localhost and 127.0.0.1, which browsers keep apart', 'url: "http://localhost:4455"', ''],
+  ])('cannot work with %s', (_, ory, edge) => {
+    expect(warnings(ory, edge)).toEqual([expect.stringMatching(/^browsers will never send .*edge\.ory_path/)]);
+  });
+
+  test.each([
+    ['a custom domain', 'url: "https://auth.acme.com"', 'public_url: "https://app.acme.com"'],
+    ['one host', 'url: "http://127.0.0.1:4455"', ''],
+    [
+      'a Kratos that is reached by an internal name',
+      'kratos: { public_url: "http://kratos.ory.svc.cluster.local" }',
+      'public_url: "https://app.acme.com"',
+    ],
+    ['Ory on the edge’s own origin', 'url: "https://acme.projects.oryapis.com", api_key: k', 'ory_path: /.ory'],
+  ])('can work with %s', (_, ory, edge) => expect(warnings(ory, edge)).toEqual([]));
+
+  test('are those of the login page where that is elsewhere', () => {
+    const kratos =
+      'kratos: { public_url: "https://acme.projects.oryapis.com" }, login_url: "https://auth.acme.com/login"';
+    expect(warnings(kratos, 'public_url: "https://app.acme.com"', REDIRECTING)).toEqual([]);
+    expect(warnings(kratos, 'public_url: "https://app.other.com"', REDIRECTING)).toHaveLength(1);
+  });
+
+  test('are no matter where no rule takes a session', () => {
+    expect(warnings('url: "https://acme.projects.oryapis.com"', '', TOKENS)).toEqual([]);
+  });
+});
+
+test('Ory Network on one’s own origin needs the project’s API key', () => {
+  expect(warnings('url: "https://acme.projects.oryapis.com"', 'ory_path: /.ory')).toEqual([
+    expect.stringContaining('set ory.api_key'),
+  ]);
+});

@@ -1,0 +1,40 @@
+// What is right in itself and will not work as its author hopes: said by `validate`, `serve` and `up`, no reason not to
+// start. No I/O.
+import { parse } from 'tldts';
+import type { Config } from './config.ts';
+
+/** One sentence each, with the way out. */
+export function warningsOf(config: Config): string[] {
+  return [...browserSessions(config), ...networkKey(config)];
+}
+
+/** A cookie that another site's Kratos sets is never sent to the edge. */
+function browserSessions({ sessions, edge, loginUrl }: Config): string[] {
+  if (!sessions || edge.ory) return [];
+  const here = new URL(edge.publicUrl).hostname;
+  const kratos = new URL(loginUrl ?? sessions.kratosUrl).hostname;
+  if (!isPublicName(kratos) || siteOf(kratos) === siteOf(here)) return [];
+  return [
+    `browsers will never send the session cookie to the edge: people log in at ${kratos} and the edge is ${here}, which is another site. ` +
+      'Set edge.ory_path (such as /.ory) to have Ory on the edge’s own origin, or give Kratos an address on the edge’s site ' +
+      '(on Ory Network a custom domain). Clients that send X-Session-Token or a bearer are not concerned.',
+  ];
+}
+
+function networkKey({ edge }: Config): string[] {
+  if (!edge.ory || edge.ory.withApiKey || !edge.ory.kratosUrl.hostname.endsWith('.oryapis.com')) return [];
+  return [
+    'edge.ory_path leads to Ory Network, which writes the edge’s own address into its pages only for a project’s API key: set ory.api_key.',
+  ];
+}
+
+/** Whether a browser could reach it by this name: of a cluster's own names nothing can be said. */
+function isPublicName(host: string): boolean {
+  const { isIp, isIcann, isPrivate } = parse(host, { allowPrivateDomains: true });
+  return host === 'localhost' || isIp === true || isIcann === true || isPrivate === true;
+}
+
+/** The cookie's reach: one registrable domain, by the public suffix list; addresses and single names are their own. */
+function siteOf(host: string): string {
+  return parse(host, { allowPrivateDomains: true }).domain ?? host;
+}

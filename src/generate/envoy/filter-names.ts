@@ -1,0 +1,6 @@
+// The names of Envoy's filters, and the types of what a route says to them. No I/O.
+
+export const JWT_AUTHN = 'envoy.filters.http.jwt_authn';
+export const JWT_AUTHN_ROUTE = 'type.googleapis.com/envoy.extensions.filters.http.jwt_authn.v3.PerRouteConfig';
+export const EXT_AUTHZ = 'envoy.filters.http.ext_authz';
+export const EXT_AUTHZ_ROUTE = 'type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute';

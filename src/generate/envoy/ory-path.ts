@@ -1,0 +1,134 @@
+// Ory's public API below the edge's own origin: its routes, and the cookies made first-party. No I/O.
+import type { OryOnOrigin } from '../../config/config.ts';
+import { HYDRA_CLUSTER, KRATOS_CLUSTER } from './clusters.ts';
+import { EXT_AUTHZ, EXT_AUTHZ_ROUTE, JWT_AUTHN, JWT_AUTHN_ROUTE } from './filter-names.ts';
+import { directProblem } from './local-replies.ts';
+import { type Block, COMMENT, type Value } from './yaml.ts';
+
+const COOKIES_FILTER = 'ory-envoy.first_party_cookies';
+const LUA = 'type.googleapis.com/envoy.extensions.filters.http.lua.v3';
+
+/** Public paths alone: an admin path, known or to come, is not in a list of what passes. */
+const KRATOS_PREFIXES = ['/self-service', '/sessions', '/schemas', '/ui', '/.well-known/ory'];
+const HYDRA_PREFIXES = [
+  '/oauth2/auth',
+  '/oauth2/token',
+  '/oauth2/revoke',
+  '/oauth2/register',
+  '/oauth2/device',
+  '/oauth2/fallbacks',
+  '/oauth2/sessions/logout',
+  '/userinfo',
+  '/.well-known/openid-configuration',
+  '/.well-known/oauth-authorization-server',
+  '/.well-known/jwks.json',
+];
+/** Hydra 1 had its admin API among these: consent could be given for oneself. */
+const NEVER = ['/oauth2/auth/requests', '/oauth2/auth/sessions'];
+
+/** Headers by which Ory Network is told where it seems to be: the edge's alone. */
+export const ORY_CONTROL_HEADERS = ['ory-base-url-rewrite*', 'ory-no-custom-domain-redirect'];
+
+/** Before every rule, and after what refuses ambiguous paths. Without names: there is no yes to remember. */
+export function oryRoutes(ory: OryOnOrigin, withTokens: boolean, metadata: (reason: string) => Block): Value[] {
+  const filters = unasked(withTokens);
+  const refuse = (path: string, comment: string): Block => ({
+    [COMMENT]: comment,
+    match: { path_separated_prefix: path },
+    ...directProblem('no_rule'),
+    metadata: metadata('no_rule'),
+    typed_per_filter_config: filters,
+  });
+  const { hydraUrl } = ory;
+  return [
+    ...NEVER.map((prefix) => refuse(ory.path + prefix, 'Not for the public, whichever version answers.')),
+    ...KRATOS_PREFIXES.map((prefix) => passage(ory, ory.kratosUrl, KRATOS_CLUSTER, prefix, filters, metadata)),
+    ...(hydraUrl
+      ? HYDRA_PREFIXES.map((prefix) => passage(ory, hydraUrl, HYDRA_CLUSTER, prefix, filters, metadata))
+      : []),
+    refuse(ory.path, `Whatever else is below ${ory.path}, admin paths above all, is reachable for nobody.`),
+  ];
+}
+
+function passage(
+  ory: OryOnOrigin,
+  target: URL,
+  cluster: string,
+  prefix: string,
+  filters: Block,
+  metadata: (reason: string) => Block,
+): Block {
+  return {
+    match: { path_separated_prefix: ory.path + prefix },
+    route: {
+      cluster,
+      prefix_rewrite: `${target.pathname.replace(/\/$/, '')}${prefix}`,
+      host_rewrite_literal: target.host,
+      timeout: '30s',
+    },
+    request_headers_to_add: controlHeaders(ory),
+    metadata: metadata('anonymous'),
+    typed_per_filter_config: { ...filters, [COOKIES_FILTER]: { '@type': `${LUA}.LuaPerRoute`, name: 'first_party' } },
+  };
+}
+
+function controlHeaders({ publicUrl, withApiKey }: OryOnOrigin): Value[] {
+  const headers: [string, string][] = [
+    ['Ory-Base-URL-Rewrite', publicUrl],
+    ['Ory-No-Custom-Domain-Redirect', 'true'],
+  ];
+  // By reference: a generated file is read by more people than the key is for.
+  if (withApiKey) headers.push(['Ory-Base-URL-Rewrite-Token', `%ENVIRONMENT(${API_KEY_VARIABLE})%`]);
+  return headers.map(([key, value]) => ({ header: { key, value }, append_action: 'OVERWRITE_IF_EXISTS_OR_ADD' }));
+}
+
+/** Where Envoy finds `ory.api_key`. */
+const API_KEY_VARIABLE = 'ORY_API_KEY';
+
+function unasked(withTokens: boolean): Block {
+  return {
+    ...(withTokens ? { [JWT_AUTHN]: { '@type': JWT_AUTHN_ROUTE, disabled: true } } : {}),
+    [EXT_AUTHZ]: { '@type': EXT_AUTHZ_ROUTE, disabled: true },
+  };
+}
+
+/** Does nothing but on the routes that name its script. */
+export function firstPartyCookies(ory: OryOnOrigin): Block {
+  return {
+    [COMMENT]: 'Ory’s cookies become this origin’s own.',
+    name: COOKIES_FILTER,
+    typed_config: {
+      '@type': `${LUA}.Lua`,
+      source_codes: { first_party: { inline_string: script(ory.publicUrl.startsWith('https:')) } },
+    },
+  };
+}
+
+/**
+ * A cookie without `Domain` belongs to the host that set it, which is the edge. Over plain http, as in development, a
+ * browser would drop a `Secure` one, and `SameSite=None` is nothing without it.
+ */
+function script(https: boolean): string {
+  return `-- Takes Domain from every cookie that Ory sets${https ? '' : ', and Secure, which has no meaning on plain http'}.
+local function first_party(cookie)
+  local kept = {}
+  for part in (cookie .. ";"):gmatch("([^;]*);") do
+    local name = part:match("^%s*([^=%s]*)"):lower()
+    local dropped = #kept > 0 and (name == "domain"${https ? '' : ' or name == "secure" or part:lower():match("^%s*samesite%s*=%s*none%s*$")'})
+    if not dropped then kept[#kept + 1] = part end
+  end
+  return table.concat(kept, ";")
+end
+
+function envoy_on_response(handle)
+  local headers = handle:headers()
+  local cookies = {}
+  for i = 1, headers:getNumValues("set-cookie") do
+    cookies[i] = first_party(headers:getAtIndex("set-cookie", i - 1))
+  end
+  if #cookies == 0 then return end
+  headers:remove("set-cookie")
+  for _, cookie in ipairs(cookies) do headers:add("set-cookie", cookie) end
+end
+`;
+}
