@@ -11,13 +11,14 @@ import { generateEnvoy } from '../../src/generate/envoy/emit.ts';
 const root = new URL('../../', import.meta.url);
 const read = (path: string) => readFileSync(new URL(path, root), 'utf8');
 
-const examples = readdirSync(new URL('examples/', root)).map((name): [string, string] => [
-  `examples/${name}`,
-  read(`examples/${name}`),
-]);
+const examples = readdirSync(new URL('examples/', root), { recursive: true, encoding: 'utf8' })
+  .filter((name) => name.endsWith('.yaml') && !name.endsWith('/envoy.yaml'))
+  .map((name): [string, string] => [`examples/${name}`, read(`examples/${name}`)]);
 const inReadme = [...read('README.md').matchAll(/```yaml\n([\s\S]*?)```/g)].map(
   ([, text = ''], i): [string, string] => [`README.md, file ${i + 1}`, text],
 );
+
+const ENV = { ORY_API_KEY: 'ory_pat_of-nobody' };
 
 /** The same file on free ports, without the certificate that only its author has. */
 function here(text: string): string {
@@ -29,14 +30,14 @@ function here(text: string): string {
 }
 
 describe('the files that the documents show', () => {
-  it('are all of them', () => expect([examples.length, inReadme.length]).toEqual([3, 2]));
+  it('are all of them', () => expect([examples.length, inReadme.length]).toEqual([7, 2]));
 
   it.each([...examples, ...inReadme])('%s is valid and runs in a real Envoy', async (name, text) => {
-    parseConfig(text, name, { env: {} });
+    parseConfig(text, name, { env: ENV });
     const { path } = await findEnvoy();
     const envoy = await startEnvoy({
       path,
-      config: generateEnvoy(parseConfig(here(text), name, { env: {} }), { part: 'bootstrap' }),
+      config: generateEnvoy(parseConfig(here(text), name, { env: ENV }), { part: 'bootstrap' }),
       concurrency: 1,
     });
     const answer = await fetch(`http://127.0.0.1:${envoy.listenPort}/%2e%2e%2f`);

@@ -1,0 +1,157 @@
+// The examples do what they say: each policy as it stands, in a real Envoy with the real authorizer, its addresses alone
+// replaced by those of a development Ory and of applications of this suite.
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer as createHttp2 } from 'node:http2';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { parse, stringify } from 'yaml';
+import { type DevOry, startDevOry } from '../../src/dev/ory.ts';
+import { findEnvoy } from '../../src/edge/find.ts';
+import { startEnvoy } from '../../src/edge/run.ts';
+import { connect } from '../ory/client.ts';
+import { type App, startApp } from './rig/app.ts';
+import { type Answer, type Lines, send } from './rig/client.ts';
+import { type Edge, startEdge } from './rig/edge.ts';
+
+const EXAMPLES = fileURLToPath(new URL('../../examples/', import.meta.url));
+const API = ['https://api.acme.com', 'https://acme.com/api'];
+
+let ory: DevOry;
+let session: Lines;
+let token: (audience: string) => Promise<Lines>;
+const closing: (() => Promise<void>)[] = [];
+
+beforeAll(async () => {
+  ory = await startDevOry({ port: 0, audience: API });
+  const client = await connect({
+    name: 'development Ory',
+    kratos: { publicUrl: ory.url, adminUrl: ory.url },
+    hydra: { publicUrl: ory.url, adminUrl: ory.url, issuer: ory.issuer },
+  });
+  session = [['X-Session-Token', (await client.login(await client.createPerson())).token]];
+  token = async (audience) => [['Authorization', `Bearer ${await client.accessToken({ audience: [audience] })}`]];
+});
+
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close();
+});
+afterAll(() => ory?.close());
+
+interface Example {
+  readonly edge: {
+    readonly upstream?: string;
+    readonly upstreams?: Record<string, string>;
+    readonly ory_path?: string;
+  };
+  readonly [key: string]: unknown;
+}
+
+/** The edge of an example, and how to ask it. */
+async function run(name: string) {
+  const example = parse(readFileSync(join(EXAMPLES, name), 'utf8')) as Example;
+  const upstreams: Record<string, string> = {};
+  for (const [upstream, url] of Object.entries(example.edge.upstreams ?? { app: example.edge.upstream ?? '' }))
+    upstreams[upstream] = url.startsWith('h2c:') ? await http2App(upstream) : await http1App(upstream);
+  const { ory_path: oryPath } = example.edge;
+  const edge: Edge = await startEdge({
+    ...example,
+    ory: { url: ory.url },
+    edge: { upstreams, ...(oryPath === undefined ? {} : { ory_path: oryPath }) },
+  });
+  closing.push(() => edge.close());
+  return (method: string, path: string, { host = 'acme.com', headers = [] as Lines } = {}) =>
+    send(edge.url, 'HTTP/1.1', { method, path, host, headers });
+}
+
+async function http1App(name: string): Promise<string> {
+  const app: App = await startApp(name);
+  closing.push(() => app.close());
+  return app.url;
+}
+
+async function http2App(name: string): Promise<string> {
+  const server = createHttp2((request, response) => {
+    response.setHeader('content-type', 'application/json');
+    response.end(JSON.stringify({ app: name, method: request.method, url: request.url, headers: [] }));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  closing.push(async () => void server.close());
+  return `h2c://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+const outcome = (answer: Answer) => (answer.status === 200 ? answer.seen().app : answer.json()['reason']);
+const PAGE = 'https://app.acme.com';
+
+describe('examples/', () => {
+  it('single-page-application.yaml', async () => {
+    const ask = await run('single-page-application.yaml');
+    const api = { host: 'api.acme.com' };
+    expect(outcome(await ask('GET', '/deep/link', { host: 'app.acme.com' }))).toBe('page');
+    expect(outcome(await ask('POST', '/deep/link', { host: 'app.acme.com' }))).toBe('no_rule');
+    const refused = await ask('GET', '/v1/me', { ...api, headers: [['Origin', PAGE]] });
+    expect([outcome(refused), refused.header('access-control-allow-origin')]).toEqual(['credential_missing', [PAGE]]);
+    const headers: Lines = [
+      ['Origin', PAGE],
+      ['Access-Control-Request-Method', 'PUT'],
+    ];
+    expect(outcome(await ask('OPTIONS', '/v1/me', { ...api, headers }))).toBe('api');
+    expect(outcome(await ask('GET', '/v1/me', { ...api, headers: session }))).toBe('api');
+  });
+
+  it('mobile-tokens.yaml', async () => {
+    const ask = await run('mobile-tokens.yaml');
+    expect(outcome(await ask('GET', '/healthz'))).toBe('app');
+    expect(outcome(await ask('GET', '/mobile/x', { headers: session }))).toBe('app');
+    const bearer: Lines = [['Authorization', `Bearer ${session[0]?.[1]}`]];
+    expect(outcome(await ask('GET', '/mobile/x', { headers: bearer }))).toBe('app');
+    expect(outcome(await ask('GET', '/partners/x', { headers: bearer }))).toBe('credential_missing');
+    const partner = await ask('GET', '/partners/x', { headers: await token('https://api.acme.com') });
+    expect(outcome(partner)).toBe('app');
+    expect(partner.seen().header('x-client-id')).toHaveLength(1);
+    expect(outcome(await ask('GET', '/partners/x', { headers: await token('https://acme.com/api') }))).toBe(
+      'token_audience_mismatch',
+    );
+  });
+
+  it('several-upstreams.yaml', async () => {
+    const ask = await run('several-upstreams.yaml');
+    const bearer = await token('https://acme.com/api');
+    expect(outcome(await ask('GET', '/assets/x'))).toBe('pages');
+    expect(outcome(await ask('GET', '/admin/x', { headers: session }))).toBe('admin');
+    expect(outcome(await ask('GET', '/x', { headers: session }))).toBe('pages');
+    expect(outcome(await ask('GET', '/api/x', { headers: bearer }))).toBe('rest');
+    expect(outcome(await ask('POST', '/acme.orders.v1.Orders/List', { headers: bearer }))).toBe('orders');
+    expect(outcome(await ask('POST', '/acme.orders.v1.Orders/List'))).toBe('credential_missing');
+    const page = await ask('GET', '/admin/x?y', { headers: [['Accept', 'text/html']] });
+    expect(page.header('location')[0]).toMatch(/\/\.ory\/self-service\/login\/browser\?return_to=.*%2Fadmin%2Fx%3Fy$/);
+    expect((await ask('GET', '/.ory/sessions/whoami', { headers: session })).status).toBe(200);
+  });
+
+  it('existing-envoy/: the parts, laid into an Envoy that one already has', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'ory-envoy-parts-'));
+    closing.push(async () => rmSync(dir, { recursive: true, force: true }));
+    const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+    const policy = join(dir, 'ory-envoy.yaml');
+    const example = parse(readFileSync(join(EXAMPLES, 'existing-envoy/ory-envoy.yaml'), 'utf8')) as Example;
+    writeFileSync(policy, stringify({ ...example, edge: { ...example.edge, upstream: await http1App('app') } }));
+    for (const part of ['filters', 'routes', 'clusters'])
+      execFileSync(process.execPath, [main, 'generate', 'envoy', '-c', policy, '--part', part, '-o', dir]);
+    const own = join(EXAMPLES, 'existing-envoy/envoy.yaml');
+    const merged = execFileSync(process.execPath, [join(EXAMPLES, 'existing-envoy/lay-in.mjs'), own, dir]).toString();
+    expect(merged).toContain('stream_idle_timeout: 60s');
+    const envoy = await startEnvoy({
+      path: (await findEnvoy()).path,
+      config: merged.replace(/port_value: (?:8080|9901)$/gm, 'port_value: 0'),
+      concurrency: 1,
+    });
+    closing.push(() => envoy.stop());
+    const ask = (path: string) => send(`http://127.0.0.1:${envoy.listenPort}`, 'HTTP/1.1', { path });
+    expect(outcome(await ask('/assets/x'))).toBe('app');
+    expect(outcome(await ask('/x'))).toBe('authorizer_unreachable');
+    expect(outcome(await ask('/assets/%2e%2e%2fx'))).toBe('path_ambiguous');
+  });
+});
