@@ -14,8 +14,13 @@ const read = (path: string) => readFileSync(new URL(path, root), 'utf8');
 const examples = readdirSync(new URL('examples/', root), { recursive: true, encoding: 'utf8' })
   .filter((name) => name.endsWith('.yaml') && !name.endsWith('/envoy.yaml'))
   .map((name): [string, string] => [`examples/${name}`, read(`examples/${name}`)]);
-const inReadme = [...read('README.md').matchAll(/```yaml\n([\s\S]*?)```/g)].map(
-  ([, text = ''], i): [string, string] => [`README.md, file ${i + 1}`, text],
+/** The files in pages; those of Kratos are shown beside them. */
+const PAGES = ['README.md', 'docs/ory-network.md', 'docs/self-hosted.md'];
+const inPages = PAGES.flatMap((page) =>
+  [...read(page).matchAll(/```yaml\n([\s\S]*?)```/g)]
+    .map(([, text = '']) => text)
+    .filter((text) => !text.startsWith('# kratos.yml'))
+    .map((text, i): [string, string] => [`${page}, file ${i + 1}`, text]),
 );
 
 const ENV = { ORY_API_KEY: 'ory_pat_of-nobody' };
@@ -30,9 +35,9 @@ function here(text: string): string {
 }
 
 describe('the files that the documents show', () => {
-  it('are all of them', () => expect([examples.length, inReadme.length]).toEqual([7, 2]));
+  it('are all of them', () => expect([examples.length, inPages.length]).toEqual([7, 6]));
 
-  it.each([...examples, ...inReadme])('%s is valid and runs in a real Envoy', async (name, text) => {
+  it.each([...examples, ...inPages])('%s is valid and runs in a real Envoy', async (name, text) => {
     parseConfig(text, name, { env: ENV });
     const { path } = await findEnvoy();
     const envoy = await startEnvoy({
@@ -56,7 +61,14 @@ describe('the pages', () => {
   });
 
   it('links lead to files that are there', () => {
-    for (const page of ['README.md', 'ARCHITECTURE.md', 'SECURITY.md', 'CONTRIBUTING.md', 'conformance/README.md']) {
+    for (const page of [
+      ...PAGES,
+      'ARCHITECTURE.md',
+      'SECURITY.md',
+      'CONTRIBUTING.md',
+      'conformance/README.md',
+      'docs/envoy.md',
+    ]) {
       for (const [, target = ''] of read(page).matchAll(/\]\(([^)#]+)\)/g)) {
         if (target.startsWith('http')) continue;
         expect(existsSync(new URL(target, new URL(page, root))), `${page}: ${target}`).toBe(true);

@@ -46,6 +46,13 @@ describe('browser sessions', () => {
   });
 });
 
+test('nobody can be sent back to every address of a machine', () => {
+  expect(warnings('url: "http://0.0.0.0:1"', 'listen: "0.0.0.0:80"', REDIRECTING)).toEqual([
+    expect.stringContaining('set edge.public_url'),
+  ]);
+  expect(warnings('url: "http://0.0.0.0:1"', 'listen: "0.0.0.0:80"')).toEqual([]);
+});
+
 test('Ory Network on one’s own origin needs the project’s API key', () => {
   expect(warnings('url: "https://acme.projects.oryapis.com"', 'ory_path: /.ory')).toEqual([
     expect.stringContaining('set ory.api_key'),

@@ -5,7 +5,7 @@ import type { Config } from './config.ts';
 
 /** One sentence each, with the way out. */
 export function warningsOf(config: Config): string[] {
-  return [...browserSessions(config), ...networkKey(config)];
+  return [...browserSessions(config), ...unreachableAddress(config), ...networkKey(config)];
 }
 
 /** A cookie that another site's Kratos sets is never sent to the edge. */
@@ -19,6 +19,13 @@ function browserSessions({ sessions, edge, loginUrl }: Config): string[] {
       'Set edge.ory_path (such as /.ory) to have Ory on the edge’s own origin, or give Kratos an address on the edge’s site ' +
       '(on Ory Network a custom domain). Clients that send X-Session-Token or a bearer are not concerned.',
   ];
+}
+
+/** Redirects and Ory's pages lead to `public_url`, and nobody can go to "every address of this machine". */
+function unreachableAddress({ edge, loginUrl }: Config): string[] {
+  const { hostname } = new URL(edge.publicUrl);
+  if ((loginUrl === undefined && !edge.ory) || !['0.0.0.0', '[::]'].includes(hostname)) return [];
+  return [`people would be sent back to ${edge.publicUrl}, which is no address to go to: set edge.public_url.`];
 }
 
 function networkKey({ edge }: Config): string[] {
