@@ -61,7 +61,7 @@ export async function startEdge(file: { readonly edge?: object; readonly [key: s
     onAccessLog: write,
   });
   return {
-    url: `http://127.0.0.1:${listen}`,
+    url: `http://127.0.0.1:${envoy.listenPort}`,
     authorizerUrl: `http://127.0.0.1:${http}`,
     adminUrl: `http://127.0.0.1:${admin}`,
     authorizer,
