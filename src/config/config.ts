@@ -72,8 +72,10 @@ export interface EdgeSettings {
   readonly trustedHops: number;
   /** Origins by name. */
   readonly upstreams: ReadonlyMap<string, URL>;
-  /** The authorizer as Envoy reaches it. */
+  /** The authorizer as Envoy reaches it, over HTTP. */
   readonly authorizer: URL;
+  /** And over gRPC. */
+  readonly authorizerGrpc: URL;
   readonly admin: Address;
 }
 

@@ -16,7 +16,7 @@ afterEach(async () => {
 async function start(respond: Respond) {
   const ory = await rawOry(respond);
   const config = parseConfig(
-    `ory: { url: "${ory.url}", timeout: 1s }\nedge: { upstream: "http://127.0.0.1:3000" }\ntokens: { audiences: [api] }\nserve: { http: "127.0.0.1:0" }\n`,
+    `ory: { url: "${ory.url}", timeout: 1s }\nedge: { upstream: "http://127.0.0.1:3000" }\ntokens: { audiences: [api] }\nserve: { http: "127.0.0.1:0", grpc: "127.0.0.1:0" }\n`,
     'f',
     { env: {} },
   );

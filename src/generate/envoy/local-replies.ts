@@ -1,5 +1,6 @@
 // The edge's own answers: problem bodies, and how an outage keeps its status, body and Retry-After. No I/O.
 import { WIRE } from '../../check/wire.ts';
+import type { Transport } from './transport.ts';
 import { type Block, COMMENT } from './yaml.ts';
 
 /** Reasons that Envoy gives by itself. */
@@ -31,18 +32,17 @@ function setHeader(key: string, value: string): Block {
   return { header: { key, value }, append_action: 'OVERWRITE_IF_EXISTS_OR_ADD' };
 }
 
-export function localReplyConfig(): Block {
+export function localReplyConfig(transport: Transport): Block {
   return {
     mappers: [
-      {
-        [COMMENT]:
-          'Envoy drops the body of a 5xx from its authorizer, so an outage arrives as a 403 with the status in metadata.',
-        filter: { and_filter: { filters: [fromAuthorizer(), metadataStatus('503')] } },
-        status_code: 503,
-      },
+      ...(transport === 'http' ? [statusFromMetadata()] : []),
       {
         [COMMENT]: 'The authorizer itself is dead or slow.',
-        filter: { and_filter: { filters: [fromAuthorizer(), statusFilter('EQ', 503)] } },
+        filter: {
+          and_filter: {
+            filters: [fromAuthorizer(), statusFilter('EQ', 503), ...(transport === 'grpc' ? [withoutReason()] : [])],
+          },
+        },
         headers_to_add: [setHeader('retry-after', '1'), setHeader('cache-control', 'no-store')],
         body_format_override: problemBody('authorizer_unreachable'),
       },
@@ -55,20 +55,32 @@ export function localReplyConfig(): Block {
   };
 }
 
+function statusFromMetadata(): Block {
+  return {
+    [COMMENT]:
+      'Envoy drops the body of a 5xx from its authorizer, so an outage arrives as a 403 with the status in metadata.',
+    filter: {
+      and_filter: { filters: [fromAuthorizer(), metadata(WIRE.status, { string_match: { exact: '503' } }, false)] },
+    },
+    status_code: 503,
+  };
+}
+
 /** The response flag of ext_authz: nothing that client or application send can set it. */
 function fromAuthorizer(): Block {
   return { response_flag_filter: { flags: ['UAEX'] } };
 }
 
-function metadataStatus(status: string): Block {
+/** Over gRPC an outage of Ory is a 503 as it is; but every answer of the authorizer has a reason. */
+function withoutReason(): Block {
+  return metadata(WIRE.reason, { null_match: {} }, true);
+}
+
+function metadata(key: string, value: Block, matchIfMissing: boolean): Block {
   return {
     metadata_filter: {
-      matcher: {
-        filter: 'envoy.filters.http.ext_authz',
-        path: [{ key: WIRE.status }],
-        value: { string_match: { exact: status } },
-      },
-      match_if_key_not_found: false,
+      matcher: { filter: 'envoy.filters.http.ext_authz', path: [{ key }], value },
+      match_if_key_not_found: matchIfMissing,
     },
   };
 }
