@@ -29,7 +29,7 @@ export interface Seen {
 type Headers = Readonly<Record<string, string | readonly string[]>>;
 
 /** What an authorizer may do with a check. Headers are HTTP's; over gRPC they stand where that transport has them. */
-export interface Reply {
+interface Reply {
   /** No byte of a value is checked. */
   allow(headers: Headers): void;
   deny(status: number, headers: Headers, body: string): void;
