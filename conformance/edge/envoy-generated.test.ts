@@ -3,11 +3,12 @@ import { once } from 'node:events';
 import { type ClientHttp2Session, connect as connectH2, type OutgoingHttpHeaders } from 'node:http2';
 import { connect } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { parse, stringify } from 'yaml';
+import { TRANSPORTS, type Transport } from '../../src/generate/envoy/transport.ts';
 import { until } from '../until.ts';
 import {
   type Answer,
   allow,
-  closeServer,
   deny,
   echoed,
   get,
@@ -29,15 +30,25 @@ rules:
 `;
 const PROBLEM = 'application/problem+json';
 
+let rigs: Record<Transport, Rig>;
 let rig: Rig;
 
 beforeAll(async () => {
-  rig = await startRig({ config: CONFIG, upstreams: ['app', 'api'] });
+  const start = (transport: Transport) => startRig({ config: CONFIG, upstreams: ['app', 'api'], transport });
+  rigs = { http: await start('http'), grpc: await start('grpc') };
 });
 afterEach(() => {
   rig.answer = allow();
 });
-afterAll(() => rig?.close());
+afterAll(async () => {
+  for (const transport of TRANSPORTS) await rigs?.[transport].close();
+});
+
+function checksOver(transport: Transport): void {
+  beforeAll(() => {
+    rig = rigs[transport];
+  });
+}
 
 function header(answer: Pick<RawAnswer, 'headers'>, name: string): string | undefined {
   return answer.headers.find(([key]) => key === name)?.[1];
@@ -85,6 +96,14 @@ async function withH2<T>(use: (session: ClientHttp2Session) => Promise<T>): Prom
   }
 }
 
+// biome-ignore lint/suspicious/noExplicitAny: the shape is Envoy's, and a wrong step fails the test
+function withoutEarlyRemoval(bootstrap: any): object {
+  const manager = bootstrap.static_resources.listeners[0].filter_chains[0].filters[0].typed_config;
+  expect(manager).toHaveProperty('early_header_mutation_extensions');
+  delete manager.early_header_mutation_extensions;
+  return bootstrap;
+}
+
 const SPELLINGS = [
   'x-user-id',
   'X-USER-ID',
@@ -97,7 +116,9 @@ const SPELLINGS = [
 ];
 const forgedEmail = (seen: Seen) => seen.headers.filter(([, value]) => value.includes('mallory'));
 
-describe('identity headers', () => {
+describe.each(TRANSPORTS)('identity headers, checks over %s', (transport) => {
+  checksOver(transport);
+
   test.each(SPELLINGS)('a client’s %s reaches the application on no rule', async (name) => {
     for (const path of ['/assets/x', '/app/x', '/reports/x']) {
       const seen = echoed(await get(rig.port, path, [`${name}: mallory`, `${name}: mallory2`]));
@@ -148,24 +169,54 @@ describe('identity headers', () => {
   });
 
   test('other headers of the authorizer do not reach the application, and it may have headers removed', async () => {
-    rig.answer = allow({ 'x-internal': 'secret', 'ory-rule': 'app', 'x-envoy-auth-headers-to-remove': 'cookie' });
+    const remove = 'cookie,x_user.id,x-user-email';
+    rig.answer = allow({ 'x-internal': 'secret', 'ory-rule': 'app', 'x-envoy-auth-headers-to-remove': remove });
     const seen = echoed(await get(rig.port, '/app/x', ['cookie: a=1']));
     expect(
       seen.headers.map(([name]) => name).filter((name) => /^(?:x-internal|ory-.*|cookie|x-envoy-auth.*)$/.test(name)),
-    ).toEqual([]);
+    ).toEqual(transport === 'http' ? [] : ['cookie']);
+  });
+
+  test('the authorizer may have every spelling of an identity header removed', async () => {
+    // Without the early removal, so that there is something to remove.
+    const own = await startRig({
+      config: CONFIG,
+      upstreams: ['app', 'api'],
+      transport,
+      patch: (yaml) => stringify(withoutEarlyRemoval(parse(yaml))),
+    });
+    try {
+      const sent = ['x-user-id', 'x_user_id', 'x.user_id', 'x-user.email', 'x-user-email'];
+      own.answer = allow({ 'x-envoy-auth-headers-to-remove': sent.slice(0, 4).join(), 'x-user-email': 'alice' });
+      const seen = echoed(
+        await get(
+          own.port,
+          '/app/x',
+          sent.map((name) => `${name}: mallory`),
+        ),
+      );
+      expect(seen.headers.filter(([name]) => /^x[-_.]user/.test(name))).toEqual([['x-user-email', 'alice']]);
+    } finally {
+      await own.close();
+    }
   });
 
   test('an answer of the authorizer with a control character in a value lets nobody in', async () => {
-    for (const character of ['\0', '\x01', '\x7f']) {
-      rig.answer = (_, response) => {
-        response.socket?.end(`HTTP/1.1 200 OK\r\nx-user-id: a${character}b\r\ncontent-length: 0\r\n\r\n`);
-      };
-      expect((await get(rig.port, '/app/x')).status).toBe(503);
+    const before = rig.received.length;
+    // Over HTTP a line break is a header of its own, and the authorizer’s to avoid.
+    const lineBreaks = transport === 'http' ? [] : ['\n', '\r\nx-user-email: admin'];
+    for (const character of ['\0', '\x01', '\x7f', ...lineBreaks]) {
+      rig.answer = (_, reply) => reply.allow({ 'x-user-id': `a${character}b` });
+      // Over HTTP no such answer is read; over gRPC validate_mutations finds it, and has a status of its own.
+      expect((await get(rig.port, '/app/x')).status).toBe(transport === 'http' ? 503 : 500);
     }
+    expect(rig.received.length).toBe(before);
   });
 });
 
-describe('the check', () => {
+describe.each(TRANSPORTS)('the check, checks over %s', (transport) => {
+  checksOver(transport);
+
   test('carries method, path with query, host, and the headers that a verdict needs', async () => {
     const wanted = [
       'cookie: a=1; b=2',
@@ -190,19 +241,23 @@ describe('the check', () => {
       const [name = '', value] = line.split(': ');
       expect(headerOf(check, name)).toEqual([value]);
     }
-    expect(headerOf(check, 'ory-status-via')).toEqual(['metadata']);
+    expect(headerOf(check, 'ory-status-via')).toEqual(transport === 'http' ? ['metadata'] : []);
     expect(headerOf(check, 'x-request-id')).toEqual([expect.stringMatching(/^[0-9a-f-]{36}$/)]);
     const rest = check.headers
       .map(([name]) => name)
       .filter((name) => !wanted.some((line) => line.startsWith(`${name}:`)));
-    expect(rest.sort()).toEqual([
-      'content-length',
-      'host',
-      'ory-status-via',
-      'x-envoy-expected-rq-timeout-ms',
-      'x-envoy-internal',
-      'x-request-id',
-    ]);
+    expect(rest.sort()).toEqual(
+      transport === 'http'
+        ? [
+            'content-length',
+            'host',
+            'ory-status-via',
+            'x-envoy-expected-rq-timeout-ms',
+            'x-envoy-internal',
+            'x-request-id',
+          ]
+        : ['host', 'x-request-id'],
+    );
   });
 
   test('never has the body of the request', async () => {
@@ -210,11 +265,11 @@ describe('the check', () => {
     expect([lastCheck().method, lastCheck().body, headerOf(lastCheck(), 'content-length')]).toEqual([
       'POST',
       '',
-      ['0'],
+      transport === 'http' ? ['0'] : [],
     ]);
   });
 
-  test('has repeated credentials joined by commas, over HTTP/1 and HTTP/2 alike, but for split cookies of HTTP/2', async () => {
+  test('has every repeated credential, from HTTP/1 and HTTP/2 alike: joined by commas over HTTP, a line each over gRPC', async () => {
     const lines = [
       'cookie: a=1',
       'cookie: b=2',
@@ -225,11 +280,19 @@ describe('the check', () => {
     ];
     await get(rig.port, '/app/x', lines);
     const names = ['cookie', 'authorization', 'x-session-token'];
-    expect(names.map((name) => headerOf(lastCheck(), name))).toEqual([['a=1,b=2'], ['Bearer x,Bearer y'], ['1,2']]);
+    expect(names.map((name) => headerOf(lastCheck(), name))).toEqual(
+      transport === 'http'
+        ? [['a=1,b=2'], ['Bearer x,Bearer y'], ['1,2']]
+        : [['a=1', 'b=2'], ['Bearer x,Bearer y'], ['1', '2']],
+    );
     await withH2(async (session) => {
       await sendH2(session, { ':path': '/app/x', cookie: ['a=1', 'b=2'], 'x-session-token': ['1', '2'] });
     });
-    expect(names.map((name) => headerOf(lastCheck(), name))).toEqual([['a=1; b=2'], [], ['1,2']]);
+    expect(names.map((name) => headerOf(lastCheck(), name))).toEqual([
+      ['a=1; b=2'],
+      [],
+      transport === 'http' ? ['1,2'] : ['1', '2'],
+    ]);
   });
 
   test('is not steered by headers that only the edge itself may set', async () => {
@@ -245,8 +308,8 @@ describe('the check', () => {
       'x-request-id: mine',
     ];
     const seen = echoed(await get(rig.port, '/app/x', forged));
-    expect(headerOf(lastCheck(), 'ory-status-via')).toEqual(['metadata']);
-    expect(headerOf(lastCheck(), 'x-envoy-expected-rq-timeout-ms')).toEqual(['2500']);
+    expect(headerOf(lastCheck(), 'ory-status-via')).toEqual(transport === 'http' ? ['metadata'] : []);
+    expect(headerOf(lastCheck(), 'x-envoy-expected-rq-timeout-ms')).toEqual(transport === 'http' ? ['2500'] : []);
     expect(headerOf(lastCheck(), 'x-request-id')).not.toEqual(['mine']);
     expect(seen.headers.filter(([name]) => /^(?:ory|x-envoy-(?!external-address))/.test(name))).toEqual([]);
   });
@@ -258,7 +321,9 @@ describe('the check', () => {
   });
 });
 
-describe('where no rule matches', () => {
+describe.each(TRANSPORTS)('where no rule matches, checks over %s', (transport) => {
+  checksOver(transport);
+
   test('the authorizer gives the denial', async () => {
     rig.answer = deny(403, { 'content-type': PROBLEM, 'cache-control': 'no-store' }, '{"reason":"no_rule"}');
     const answer = await get(rig.port, '/nowhere');
@@ -278,7 +343,9 @@ describe('where no rule matches', () => {
   });
 });
 
-describe('a denial', () => {
+describe.each(TRANSPORTS)('a denial, checks over %s', (transport) => {
+  checksOver(transport);
+
   test('arrives with status, body and the headers that a client needs, and no others', async () => {
     const headers = {
       'content-type': PROBLEM,
@@ -302,7 +369,9 @@ describe('a denial', () => {
     ] as const) {
       expect(header(answer, name)).toBe(headers[name]);
     }
-    expect(answer.headers.map(([name]) => name).filter((name) => /^(?:ory-|x-)/.test(name))).toEqual([]);
+    // Over gRPC Envoy hands every header of a denial on: the authorizer itself must not say more.
+    const more = transport === 'http' ? [] : ['x-internal'];
+    expect(answer.headers.map(([name]) => name).filter((name) => /^(?:ory-|x-)/.test(name))).toEqual(more);
   });
 
   test('may be a redirect with two cookies', async () => {
@@ -324,31 +393,37 @@ describe('a denial', () => {
   });
 });
 
-test('two cookies of the authorizer reach the client beside the application’s answer', async () => {
-  rig.answer = allow({ 'set-cookie': ['a=1', 'b=2'], 'x-internal': 'secret' });
-  const answer = await get(rig.port, '/app/x');
-  expect([answer.status, headerOf(answer, 'set-cookie'), header(answer, 'x-internal')]).toEqual([
-    200,
-    ['a=1', 'b=2'],
-    undefined,
-  ]);
-});
+test.each(TRANSPORTS)(
+  'two cookies of the authorizer reach the client beside the application’s answer, over %s',
+  async (transport) => {
+    rig = rigs[transport];
+    rig.answer = allow({ 'set-cookie': ['a=1', 'b=2'], 'x-internal': 'secret' });
+    const answer = await get(rig.port, '/app/x');
+    expect([answer.status, headerOf(answer, 'set-cookie'), header(answer, 'x-internal')]).toEqual([
+      200,
+      ['a=1', 'b=2'],
+      undefined,
+    ]);
+  },
+);
 
-const outage: Answer = deny(
-  403,
-  {
-    'ory-status': '503',
+/** As the authorizer says it over each transport. */
+function outage(transport: Transport): Answer {
+  const headers = {
     'ory-reason': 'ory_unreachable',
     'content-type': PROBLEM,
     'cache-control': 'no-store',
     'retry-after': '7',
-  },
-  '{"reason":"ory_unreachable"}',
-);
+  };
+  const body = '{"reason":"ory_unreachable"}';
+  return transport === 'http' ? deny(403, { 'ory-status': '503', ...headers }, body) : deny(503, headers, body);
+}
 
-describe('an outage', () => {
+describe.each(TRANSPORTS)('an outage, checks over %s', (transport) => {
+  checksOver(transport);
+
   test('of Ory keeps its body and Retry-After', async () => {
-    rig.answer = outage;
+    rig.answer = outage(transport);
     const answer = await get(rig.port, '/app/x');
     expect([
       answer.status,
@@ -371,11 +446,11 @@ describe('an outage', () => {
   });
 
   const unreachable: [name: string, answer: Answer][] = [
-    ['that drops the connection', (_, response) => response.socket?.destroy()],
+    ['that drops the connection', (_, reply) => reply.drop()],
     ['that hangs', () => {}],
-    ['that begins and hangs', (_, response) => response.writeHead(200, { 'content-length': '9' }).flushHeaders()],
-    ['that talks nonsense', (_, response) => response.socket?.end('nonsense\r\n\r\n')],
-    ['that fails', deny(500, {}, 'stack trace')],
+    ['that begins and hangs', (_, reply) => reply.begin()],
+    ['that talks nonsense', (_, reply) => reply.nonsense()],
+    ['that fails', (_, reply) => reply.fail()],
   ];
   test.each(unreachable)('of an authorizer %s is a 503 with a problem, and nobody gets in', async (_, answerOf) => {
     const before = rig.received.length;
@@ -399,19 +474,19 @@ describe('an outage', () => {
 
   test('of one connection is met by asking once more', async () => {
     let times = 0;
-    rig.answer = (check, response) => {
+    rig.answer = (check, reply) => {
       times += 1;
-      if (times === 1) response.socket?.destroy();
-      else allow({ 'x-user-id': 'alice' })(check, response);
+      if (times === 1) reply.drop();
+      else allow({ 'x-user-id': 'alice' })(check, reply);
     };
     const answer = await get(rig.port, '/app/x');
     expect([answer.status, times, headerOf(echoed(answer), 'x-user-id')]).toEqual([200, 2, ['alice']]);
   });
 
   test('of the authorizer leaves open rules open and the others closed', async () => {
-    const own = await startRig({ config: CONFIG, upstreams: ['app', 'api'] });
+    const own = await startRig({ config: CONFIG, upstreams: ['app', 'api'], transport });
     try {
-      await closeServer(own.authorizer);
+      await own.authorizer.close();
       const closed = await get(own.port, '/app/x');
       expect([closed.status, JSON.parse(closed.body).reason]).toEqual([503, 'authorizer_unreachable']);
       expect((await get(own.port, '/assets/x')).status).toBe(200);
@@ -424,13 +499,15 @@ describe('an outage', () => {
   });
 });
 
-describe('protocols', () => {
+describe.each(TRANSPORTS)('protocols, checks over %s', (transport) => {
+  checksOver(transport);
+
   test('HTTP/2 with prior knowledge is judged like HTTP/1', async () => {
     await withH2(async (session) => {
       rig.answer = allow({ 'x-user-id': 'alice' });
       const answer = await sendH2(session, { ':path': '/reports/x' });
       expect([answer.status, headerOf(JSON.parse(answer.body), 'x-user-id')]).toEqual([200, ['alice']]);
-      rig.answer = outage;
+      rig.answer = outage(transport);
       const unavailable = await sendH2(session, { ':path': '/reports/x' });
       expect([unavailable.status, unavailable.body]).toEqual([503, '{"reason":"ory_unreachable"}']);
       const ambiguous = await sendH2(session, { ':path': '/assets/;x' });
@@ -501,7 +578,9 @@ describe('protocols', () => {
   });
 });
 
-describe('forwarded headers', () => {
+describe.each(TRANSPORTS)('forwarded headers, checks over %s', (transport) => {
+  checksOver(transport);
+
   const forged = [
     'x-forwarded-for: 6.6.6.6',
     'x-forwarded-host: evil',
@@ -520,7 +599,7 @@ describe('forwarded headers', () => {
   });
 
   test('of a trusted proxy are believed, but no second path', async () => {
-    const own = await startRig({ config: CONFIG, upstreams: ['app', 'api'], edge: '  trusted_hops: 1' });
+    const own = await startRig({ config: CONFIG, upstreams: ['app', 'api'], edge: '  trusted_hops: 1', transport });
     try {
       const seen = echoed(await get(own.port, '/assets/x', forged));
       expect(headerOf(seen, 'x-forwarded-host')).toEqual(['evil']);
@@ -533,7 +612,9 @@ describe('forwarded headers', () => {
   });
 });
 
-describe('the access log', () => {
+describe.each(TRANSPORTS)('the access log, checks over %s', (transport) => {
+  checksOver(transport);
+
   test('has a line for each request with its rule and reason, and no credential', async () => {
     const canary = 'canary-9f2c';
     rig.answer = allow({ 'ory-reason': 'session', 'x-user-id': `${canary}-id`, 'set-cookie': `s=${canary}` });
@@ -570,7 +651,8 @@ describe('the access log', () => {
   });
 });
 
-test('Envoy itself has nothing to complain about', () => {
+test.each(TRANSPORTS)('Envoy itself has nothing to complain about, over %s', (transport) => {
+  rig = rigs[transport];
   const complaints = rig.log.filter((line) => /\[(?:warning|error|critical)\]/.test(line));
   expect(complaints).toEqual([]);
 });

@@ -1,20 +1,21 @@
 // A real Envoy with a generated bootstrap between a client, a stub authorizer and echoing applications. Opens ports.
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { parseConfig } from '../../src/config/load.ts';
 import { findEnvoy } from '../../src/edge/find.ts';
 import { type RunningEnvoy, startEnvoy } from '../../src/edge/run.ts';
 import { generateEnvoy } from '../../src/generate/envoy/emit.ts';
+import type { Transport } from '../../src/generate/envoy/transport.ts';
+import {
+  type Answer,
+  headerPairs,
+  readSeen,
+  type Seen,
+  type StubAuthorizer,
+  startStubAuthorizer,
+} from './rig/stub-authorizer.ts';
 
-/** What the stub authorizer was asked, or what the application received. */
-export interface Seen {
-  readonly method: string;
-  readonly url: string;
-  /** Lower-case names, in order, duplicates kept. */
-  readonly headers: readonly (readonly [string, string])[];
-  readonly body: string;
-  readonly trailers: Readonly<Record<string, string>>;
-}
+export type { Answer, Seen };
 
 export function headerOf(seen: Pick<Seen, 'headers'>, name: string): string[] {
   return seen.headers.filter(([key]) => key === name).map(([, value]) => value);
@@ -30,12 +31,10 @@ export interface Rig {
   readonly accessLog: Readonly<Record<string, unknown>>[];
   readonly log: string[];
   answer: Answer;
-  readonly authorizer: Server;
+  readonly authorizer: StubAuthorizer;
   readonly applicationPorts: readonly number[];
   close(): Promise<void>;
 }
-
-export type Answer = (check: Seen, response: ServerResponse) => void;
 
 export interface RigOptions {
   /** `rules:` and whatever else stands at the top level, as YAML. */
@@ -44,6 +43,8 @@ export interface RigOptions {
   readonly edge?: string;
   readonly upstreams?: readonly string[];
   readonly answer?: Answer;
+  /** How Envoy asks the authorizer; default HTTP. */
+  readonly transport?: Transport;
   readonly caFile?: string;
   /** A last hand on the generated bootstrap, to see inside. */
   readonly patch?: (yaml: string) => string;
@@ -55,15 +56,13 @@ export interface RigOptions {
 
 export const allow =
   (headers: Record<string, string | string[]> = {}): Answer =>
-  (_, response) => {
-    response.writeHead(200, { 'ory-reason': 'session', ...headers }).end();
-  };
+  (_, reply) =>
+    reply.allow({ 'ory-reason': 'session', ...headers });
 
 export const deny =
   (status: number, headers: Record<string, string | string[]> = {}, body = ''): Answer =>
-  (_, response) => {
-    response.writeHead(status, headers).end(body);
-  };
+  (_, reply) =>
+    reply.deny(status, headers, body);
 
 export async function startRig(options: RigOptions): Promise<Rig> {
   const found = await findEnvoy();
@@ -74,13 +73,12 @@ export async function startRig(options: RigOptions): Promise<Rig> {
     log: [] as string[],
     answer: options.answer ?? allow(),
   };
-  const authorizer = createServer((request, response) => {
-    void read(request).then((seen) => {
-      rig.checks.push(seen);
-      rig.answer(seen, response);
-    });
+  const { transport = 'http' } = options;
+  const authorizer = await startStubAuthorizer(transport, (seen, reply) => {
+    rig.checks.push(seen);
+    rig.answer(seen, reply);
   });
-  const servers = [authorizer];
+  const servers: Server[] = [];
   const upstreams: string[] = [];
   for (const name of options.upstreams ?? ['app']) {
     const given = options.upstreamUrls?.[name];
@@ -91,22 +89,23 @@ export async function startRig(options: RigOptions): Promise<Rig> {
     }
     upstreams.push(`${name}: ${given ?? `http://127.0.0.1:${portOf(servers.at(-1))}`}`);
   }
-  await listen(authorizer);
   const config = parseConfig(
     `${options.ory ?? 'ory: { url: http://127.0.0.1:1, timeout: 1s }'}
 ${options.config}
 edge:
   listen: 127.0.0.1:0
   admin: 127.0.0.1:0
-  authorizer: http://127.0.0.1:${portOf(authorizer)}
+  authorizer: http://127.0.0.1:${authorizer.port}
   upstreams: { ${upstreams.join(', ')} }
 ${options.edge ?? ''}
+serve: { grpc: "127.0.0.1:${authorizer.port}" }
 `,
     'rig.yaml',
     { env: {} },
   );
   const yaml = generateEnvoy(config, {
     part: 'bootstrap',
+    transport,
     ...(options.caFile === undefined ? {} : { caFile: options.caFile }),
   });
   const envoy = await startEnvoy({
@@ -120,10 +119,10 @@ ${options.edge ?? ''}
     envoy,
     port: envoy.listenPort,
     authorizer,
-    applicationPorts: servers.slice(1).map(portOf),
+    applicationPorts: servers.map(portOf),
     close: async () => {
       await envoy.stop();
-      await Promise.all(servers.map(closeServer));
+      await Promise.all([authorizer.close(), ...servers.map(closeServer)]);
     },
   });
 }
@@ -148,7 +147,7 @@ export function portOf(server: { address(): AddressInfo | string | null } | unde
 /** Answers with what it received, as JSON, and speaks WebSocket as far as an echo needs it. */
 function echo(name: string, received: Seen[]): Server {
   const server = createServer((request, response) => {
-    void read(request).then((seen) => {
+    void readSeen(request).then((seen) => {
       received.push(seen);
       response.setHeader('content-type', 'application/json');
       response.setHeader('x-application', name);
@@ -160,7 +159,7 @@ function echo(name: string, received: Seen[]): Server {
     received.push({
       method: request.method ?? '',
       url: request.url ?? '',
-      headers: pairs(request),
+      headers: headerPairs(request),
       body: '',
       trailers: {},
     });
@@ -169,30 +168,6 @@ function echo(name: string, received: Seen[]): Server {
     socket.pipe(socket);
   });
   return server;
-}
-
-async function read(request: IncomingMessage): Promise<Seen> {
-  const chunks: Buffer[] = [];
-  try {
-    for await (const chunk of request) chunks.push(chunk as Buffer);
-  } catch {
-    // The client went away; what is there is what was seen.
-  }
-  return {
-    method: request.method ?? '',
-    url: request.url ?? '',
-    headers: pairs(request),
-    body: Buffer.concat(chunks).toString('latin1'),
-    trailers: request.trailers as Record<string, string>,
-  };
-}
-
-function pairs(request: IncomingMessage): [string, string][] {
-  const headers: [string, string][] = [];
-  for (let i = 0; i + 1 < request.rawHeaders.length; i += 2) {
-    headers.push([(request.rawHeaders[i] ?? '').toLowerCase(), request.rawHeaders[i + 1] ?? '']);
-  }
-  return headers;
 }
 
 export interface RawAnswer {

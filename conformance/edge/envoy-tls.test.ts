@@ -268,7 +268,7 @@ test('with an Ory Network address that cannot be reached the edge runs, and answ
 
 test('the parts, laid into another bootstrap, make the same edge', async () => {
   const rig = await startRig({ config: RULES });
-  const [app, authorizer] = [rig.applicationPorts[0], portOf(rig.authorizer)];
+  const [app, authorizer] = [rig.applicationPorts[0], rig.authorizer.port];
   const config = parseConfig(
     `ory: { url: http://127.0.0.1:1 }\nedge: { upstream: http://127.0.0.1:${app}, authorizer: http://127.0.0.1:${authorizer} }\n${RULES}`,
     'parts.yaml',

@@ -3,31 +3,31 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RealOry } from '../ory/ory.ts';
 import { startRealOry } from '../ory/real.ts';
 import { until } from '../until.ts';
-import { type Lines, type Protocol, send } from './rig/client.ts';
-import { type Edge, startEdge } from './rig/edge.ts';
+import { type Lines, send } from './rig/client.ts';
 import { AUDIENCE, policy } from './rig/policy.ts';
+import { type Edges, startEdges, WAYS } from './rig/transports.ts';
 
 const LIFESPAN_SECONDS = 4;
 
 let ory: RealOry;
 let foreign: RealOry;
-let edge: Edge;
+let edges: Edges;
 
 beforeAll(async () => {
   ory = await startRealOry({ sessionLifespanSeconds: LIFESPAN_SECONDS });
   foreign = await startRealOry();
-  edge = await startEdge(policy(ory, { cache: { ttl: '60s' } }));
+  edges = await startEdges(() => policy(ory, { cache: { ttl: '60s' } }));
 });
 
 afterAll(async () => {
-  await edge?.close();
+  await edges?.close();
   await ory?.close();
   await foreign?.close();
 });
 
-describe.each<Protocol>(['HTTP/1.1', 'HTTP/2'])('over %s', (protocol) => {
+describe.each(WAYS)('over $protocol, checks over $transport', ({ protocol, transport }) => {
   const reason = async (headers: Lines, path = '/app/x') => {
-    const answer = await send(edge.url, protocol, { path, headers });
+    const answer = await send(edges[transport].url, protocol, { path, headers });
     return answer.status === 200 ? 'allowed' : answer.json()['reason'];
   };
 

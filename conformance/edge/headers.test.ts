@@ -1,25 +1,28 @@
 // Identity headers are the edge's alone: no spelling of a client's reaches the application, on any rule.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { TRANSPORTS } from '../../src/generate/envoy/transport.ts';
 import type { Person, RealOry, Session } from '../ory/ory.ts';
 import { startRealOry } from '../ory/real.ts';
-import { type Lines, type Protocol, send } from './rig/client.ts';
-import { type Edge, startEdge } from './rig/edge.ts';
+import { type Lines, send } from './rig/client.ts';
+import type { Edge } from './rig/edge.ts';
 import { policy } from './rig/policy.ts';
+import { type Edges, startEdges, WAYS } from './rig/transports.ts';
 
 let ory: RealOry;
+let edges: Edges;
 let edge: Edge;
 let ada: Person;
 let session: Session;
 
 beforeAll(async () => {
   ory = await startRealOry();
-  edge = await startEdge(policy(ory));
+  edges = await startEdges(() => policy(ory));
   ada = await ory.createPerson();
   session = await ory.login(ada);
 });
 
 afterAll(async () => {
-  await edge?.close();
+  await edges?.close();
   await ory?.close();
 });
 
@@ -80,7 +83,11 @@ const rules: [string, string, boolean][] = [
   ['a rule that requires a session', '/app/x', true],
 ];
 
-describe.each<Protocol>(['HTTP/1.1', 'HTTP/2'])('forged identity headers over %s', (protocol) => {
+describe.each(WAYS)('forged identity headers over $protocol, checks over $transport', ({ protocol, transport }) => {
+  beforeAll(() => {
+    edge = edges[transport];
+  });
+
   describe.each(rules)('on %s', (_rule, path, loggedIn) => {
     it.each(spellings)('never arrive %s', async (_name, headers) => {
       const credential: Lines = loggedIn ? [['X-Session-Token', session.token]] : [];
@@ -95,7 +102,11 @@ describe.each<Protocol>(['HTTP/1.1', 'HTTP/2'])('forged identity headers over %s
   });
 });
 
-describe('hop-by-hop and forwarding headers', () => {
+describe.each(TRANSPORTS)('hop-by-hop and forwarding headers, checks over %s', (transport) => {
+  beforeAll(() => {
+    edge = edges[transport];
+  });
+
   it('cannot take the identity away with Connection', async () => {
     const answer = await send(edge.url, 'HTTP/1.1', {
       path: '/app/x',

@@ -3,51 +3,57 @@ import { readFileSync } from 'node:fs';
 import { Agent, createServer, request } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { TRANSPORTS } from '../../src/generate/envoy/transport.ts';
 import type { RealOry } from '../ory/ory.ts';
 import { startRealOry } from '../ory/real.ts';
 import { send } from './rig/client.ts';
 import { type CountingProxy, startCountingProxy } from './rig/counting-proxy.ts';
 import { type Edge, startEdge } from './rig/edge.ts';
 import { policy } from './rig/policy.ts';
+import { type Edges, startEdges } from './rig/transports.ts';
 
 const WHOAMI = '/sessions/whoami';
 
 describe('with a real Kratos', () => {
   let ory: RealOry;
   let kratos: CountingProxy;
-  let edge: Edge;
+  let edges: Edges;
 
   beforeAll(async () => {
     ory = await startRealOry();
     kratos = await startCountingProxy(ory.kratos.publicUrl);
-    edge = await startEdge(policy(ory, { kratosUrl: kratos.url }));
+    edges = await startEdges(() => policy(ory, { kratosUrl: kratos.url }));
   });
 
   afterAll(async () => {
-    await edge?.close();
+    await edges?.close();
     await kratos?.close();
     await ory?.close();
   });
 
-  it('a thousand concurrent first requests of one session make exactly one whoami', async () => {
-    const session = await ory.login(await ory.createPerson());
-    kratos.reset();
-    const answers = await Promise.all(
-      Array.from({ length: 1_000 }, () =>
-        send(edge.url, 'HTTP/1.1', { path: '/app/x', headers: [['X-Session-Token', session.token]] }),
-      ),
-    );
-    expect(new Set(answers.map((answer) => answer.status))).toEqual(new Set([200]));
-    expect(kratos.count(WHOAMI)).toBe(1);
-  });
+  it.each(TRANSPORTS)(
+    'a thousand concurrent first requests of one session make exactly one whoami, over %s',
+    async (transport) => {
+      const session = await ory.login(await ory.createPerson());
+      kratos.reset();
+      const answers = await Promise.all(
+        Array.from({ length: 1_000 }, () =>
+          send(edges[transport].url, 'HTTP/1.1', { path: '/app/x', headers: [['X-Session-Token', session.token]] }),
+        ),
+      );
+      expect(new Set(answers.map((answer) => answer.status))).toEqual(new Set([200]));
+      expect(kratos.count(WHOAMI)).toBe(1);
+    },
+  );
 
-  it('a client that goes away does not take the others with it', async () => {
+  it.each(TRANSPORTS)('a client that goes away does not take the others with it, over %s', async (transport) => {
+    const { url } = edges[transport];
     const session = await ory.login(await ory.createPerson());
     ory.processes.kratos.pause();
-    const leaver = connect({ host: '127.0.0.1', port: Number(new URL(edge.url).port) });
+    const leaver = connect({ host: '127.0.0.1', port: Number(new URL(url).port) });
     await new Promise((resolve) => leaver.once('connect', resolve));
     leaver.write(`GET /app/x HTTP/1.1\r\nhost: app.test\r\nx-session-token: ${session.token}\r\n\r\n`);
-    const other = send(edge.url, 'HTTP/1.1', { path: '/app/x', headers: [['X-Session-Token', session.token]] });
+    const other = send(url, 'HTTP/1.1', { path: '/app/x', headers: [['X-Session-Token', session.token]] });
     leaver.destroy();
     ory.processes.kratos.resume();
     expect((await other).status).toBe(200);

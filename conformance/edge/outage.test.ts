@@ -1,22 +1,25 @@
 // What the edge does when a part of it, or Ory, is gone, hangs, or comes back: an outage is never a 401, never a yes.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { TRANSPORTS } from '../../src/generate/envoy/transport.ts';
 import type { RealOry } from '../ory/ory.ts';
 import { startRealOry } from '../ory/real.ts';
 import { until } from '../until.ts';
 import { type Answer, type Lines, send } from './rig/client.ts';
-import { type Edge, startEdge } from './rig/edge.ts';
+import type { Edge } from './rig/edge.ts';
 import { AUDIENCE, policy } from './rig/policy.ts';
+import { type Edges, startEdges } from './rig/transports.ts';
 
 let ory: RealOry;
+let edges: Edges;
 let edge: Edge;
 
 beforeAll(async () => {
   ory = await startRealOry();
-  edge = await startEdge(policy(ory, { cache: { ttl: '60s', negative_ttl: '0s' } }));
+  edges = await startEdges(() => policy(ory, { cache: { ttl: '60s', negative_ttl: '0s' } }));
 });
 
 afterAll(async () => {
-  await edge?.close();
+  await edges?.close();
   await ory?.close();
 });
 
@@ -32,7 +35,11 @@ function expectOutage(answer: Answer, reason: string): void {
   expect(answer.header('cache-control')).toEqual(['no-store']);
 }
 
-describe('Kratos', () => {
+describe.each(TRANSPORTS)('Kratos, checks over %s', (transport) => {
+  beforeAll(() => {
+    edge = edges[transport];
+  });
+
   it('killed: 503 with body and Retry-After, known sessions go on, and it recovers within 2 s of its return', async () => {
     const known = await session();
     const unknown = await session();
@@ -108,7 +115,11 @@ describe('Kratos', () => {
   });
 });
 
-describe('Hydra', () => {
+describe.each(TRANSPORTS)('Hydra, checks over %s', (transport) => {
+  beforeAll(() => {
+    edge = edges[transport];
+  });
+
   it('killed: tokens of known keys go on, unknown keys are an outage and not a bad token', async () => {
     const known = await ory.accessToken({ audience: [AUDIENCE] });
     const same = await ory.accessToken({ audience: [AUDIENCE] });
@@ -132,7 +143,11 @@ describe('Hydra', () => {
   });
 });
 
-describe('the authorizer', () => {
+describe.each(TRANSPORTS)('the authorizer, checks over %s', (transport) => {
+  beforeAll(() => {
+    edge = edges[transport];
+  });
+
   it('killed: 503 with a body of Envoy’s own, public rules go on, and it recovers', async () => {
     const token = await session();
     await edge.authorizer.kill();
@@ -155,19 +170,6 @@ describe('the authorizer', () => {
     }
   });
 
-  it('answers an outage as a 503 to a client that is not Envoy', async () => {
-    await ory.processes.kratos.kill();
-    try {
-      const answer = await send(edge.authorizerUrl, 'HTTP/1.1', {
-        path: '/app/x',
-        headers: [['X-Session-Token', 'x']],
-      });
-      expect([answer.status, answer.header('retry-after'), answer.header('ory-status')]).toEqual([503, ['1'], []]);
-    } finally {
-      await ory.processes.kratos.start();
-    }
-  });
-
   it('told to stop: is not ready first, finishes the checks under way and ends with 0', async () => {
     const token = await session();
     ory.processes.kratos.pause();
@@ -186,5 +188,20 @@ describe('the authorizer', () => {
     expect((await slow).status).toBe(200);
     expect(await stopped).toBe(0);
     await edge.authorizer.start();
+  });
+});
+
+describe('the authorizer over HTTP', () => {
+  it('answers an outage as a 503 to a client that is not Envoy', async () => {
+    await ory.processes.kratos.kill();
+    try {
+      const answer = await send(edges.http.authorizerUrl, 'HTTP/1.1', {
+        path: '/app/x',
+        headers: [['X-Session-Token', 'x']],
+      });
+      expect([answer.status, answer.header('retry-after'), answer.header('ory-status')]).toEqual([503, ['1'], []]);
+    } finally {
+      await ory.processes.kratos.start();
+    }
   });
 });

@@ -1,13 +1,16 @@
 // Sessions through a real Envoy, judged against a real Kratos, over HTTP/1.1 and HTTP/2.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { TRANSPORTS } from '../../src/generate/envoy/transport.ts';
 import type { BrowserSession, Person, RealOry, Session } from '../ory/ory.ts';
 import { startRealOry } from '../ory/real.ts';
 import { expectNoCredential } from './rig/canary.ts';
-import { type Lines, type Protocol, send, sendRaw } from './rig/client.ts';
-import { type Edge, startEdge } from './rig/edge.ts';
+import { type Lines, send, sendRaw } from './rig/client.ts';
+import type { Edge } from './rig/edge.ts';
 import { LOGIN_URL, policy } from './rig/policy.ts';
+import { type Edges, startEdges, WAYS } from './rig/transports.ts';
 
 let ory: RealOry;
+let edges: Edges;
 let edge: Edge;
 let ada: Person;
 let grace: Person;
@@ -18,7 +21,7 @@ let otherBrowser: BrowserSession;
 
 beforeAll(async () => {
   ory = await startRealOry();
-  edge = await startEdge(policy(ory, { cache: { ttl: '0s', negative_ttl: '0s' } }));
+  edges = await startEdges(() => policy(ory, { cache: { ttl: '0s', negative_ttl: '0s' } }));
   ada = await ory.createPerson();
   grace = await ory.createPerson();
   native = await ory.login(ada);
@@ -28,14 +31,18 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await edge?.close();
+  await edges?.close();
   await ory?.close();
-  expectNoCredential(edge, [native.token, other.token, browser.cookie.value, otherBrowser.cookie.value]);
+  for (const transport of TRANSPORTS)
+    expectNoCredential(edges[transport], [native.token, other.token, browser.cookie.value, otherBrowser.cookie.value]);
 });
 
 const cookie = (session: BrowserSession) => `${session.cookie.name}=${session.cookie.value}`;
 
-describe.each<Protocol>(['HTTP/1.1', 'HTTP/2'])('sessions over %s', (protocol) => {
+describe.each(WAYS)('sessions over $protocol, checks over $transport', ({ protocol, transport }) => {
+  beforeAll(() => {
+    edge = edges[transport];
+  });
   const get = (headers: Lines, path = '/app/x') => send(edge.url, protocol, { path, headers });
 
   const valid: [string, () => Lines][] = [
@@ -332,7 +339,10 @@ describe.each<Protocol>(['HTTP/1.1', 'HTTP/2'])('sessions over %s', (protocol) =
   });
 });
 
-describe('a path that Envoy normalises', () => {
+describe.each(TRANSPORTS)('a path that Envoy normalises, checks over %s', (transport) => {
+  beforeAll(() => {
+    edge = edges[transport];
+  });
   it.each(['/app/%2e%2e/public/x', '/app/../public/x', '/app/%2E./public//x', '/%70ublic/x'])(
     'is served as it was judged: %s',
     async (path) => {
@@ -343,7 +353,10 @@ describe('a path that Envoy normalises', () => {
   );
 });
 
-describe('a host that an application would decode', () => {
+describe.each(TRANSPORTS)('a host that an application would decode, checks over %s', (transport) => {
+  beforeAll(() => {
+    edge = edges[transport];
+  });
   it.each(['a%2eadmin.test', '%61.admin.test', 'a.admin.test..', 'a.admin.test;x', 'a.admin.test%00'])(
     'is refused: %s',
     async (host) => {
@@ -353,7 +366,10 @@ describe('a host that an application would decode', () => {
   );
 });
 
-describe('WebSocket', () => {
+describe.each(TRANSPORTS)('WebSocket, checks over %s', (transport) => {
+  beforeAll(() => {
+    edge = edges[transport];
+  });
   const upgrade = (path: string, headers: string) =>
     `GET ${path} HTTP/1.1\r\nhost: app.test\r\nconnection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n${headers}\r\n`;
 

@@ -1,31 +1,38 @@
 // JWT access tokens through a real Envoy, issued by a real Hydra, over HTTP/1.1 and HTTP/2.
 import { generateKeyPair, SignJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { TRANSPORTS, type Transport } from '../../src/generate/envoy/transport.ts';
 import type { RealOry } from '../ory/ory.ts';
 import { startRealOry } from '../ory/real.ts';
 import { until } from '../until.ts';
 import { expectNoCredential } from './rig/canary.ts';
-import { type Lines, type Protocol, send } from './rig/client.ts';
+import { type Lines, send } from './rig/client.ts';
 import { type CountingProxy, startCountingProxy } from './rig/counting-proxy.ts';
-import { type Edge, startEdge } from './rig/edge.ts';
+import type { Edge } from './rig/edge.ts';
 import { AUDIENCE, OTHER_AUDIENCE, policy } from './rig/policy.ts';
+import { type Edges, startEdges, WAYS } from './rig/transports.ts';
 
 let ory: RealOry;
+let proxies: Record<Transport, CountingProxy>;
 let hydra: CountingProxy;
+let edges: Edges;
 let edge: Edge;
 let used: string[] = [];
 
 beforeAll(async () => {
   ory = await startRealOry();
-  hydra = await startCountingProxy(ory.hydra.publicUrl);
-  edge = await startEdge(policy(ory, { hydraUrl: hydra.url }));
+  proxies = {
+    http: await startCountingProxy(ory.hydra.publicUrl),
+    grpc: await startCountingProxy(ory.hydra.publicUrl),
+  };
+  edges = await startEdges((transport) => policy(ory, { hydraUrl: proxies[transport].url }));
 });
 
 afterAll(async () => {
-  await edge?.close();
-  await hydra?.close();
+  await edges?.close();
+  for (const transport of TRANSPORTS) await proxies?.[transport].close();
   await ory?.close();
-  expectNoCredential(edge, used);
+  for (const transport of TRANSPORTS) expectNoCredential(edges[transport], used);
 });
 
 const now = () => Math.floor(Date.now() / 1_000);
@@ -49,7 +56,12 @@ function good(change: Record<string, unknown> = {}): Record<string, unknown> {
   return Object.fromEntries(Object.entries(claims).filter(([, value]) => value !== undefined));
 }
 
-describe.each<Protocol>(['HTTP/1.1', 'HTTP/2'])('tokens over %s', (protocol) => {
+describe.each(WAYS)('tokens over $protocol, checks over $transport', ({ protocol, transport }) => {
+  beforeAll(() => {
+    edge = edges[transport];
+    hydra = proxies[transport];
+  });
+
   const bearer = (token: string, path = '/api/x', more: Lines = []) => {
     used = [...used, token];
     return send(edge.url, protocol, { path, headers: [['Authorization', `Bearer ${token}`], ...more] });

@@ -1,7 +1,7 @@
 // The admin port: health, for orchestrators. Listens on a socket of its own, apart from the data path.
 import { createServer } from 'node:http';
 import type { Address } from '../config/config.ts';
-import { listen } from '../server/http.ts';
+import { listen } from '../server/listen.ts';
 
 export interface AdminListener {
   readonly address: Address;

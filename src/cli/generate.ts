@@ -3,12 +3,14 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadConfig } from '../config/load.ts';
 import { generateEnvoy, type Part } from '../generate/envoy/emit.ts';
+import type { Transport } from '../generate/envoy/transport.ts';
 import { UserError } from './user-error.ts';
 
 export interface GenerateOptions {
   readonly config: string;
   readonly output?: string;
   readonly part: Part;
+  readonly transport: Transport;
   readonly caFile?: string;
 }
 
@@ -18,6 +20,7 @@ export function generate(target: string, options: GenerateOptions): void {
   const config = loadConfig(options.config);
   const text = generateEnvoy(config, {
     part: options.part,
+    transport: options.transport,
     ...(options.caFile === undefined ? {} : { caFile: options.caFile }),
   });
   if (options.output === undefined) {

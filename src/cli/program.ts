@@ -3,8 +3,10 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';
 import { ConfigError } from '../config/fault.ts';
-import { PARTS, type Part } from '../generate/envoy/emit.ts';
+import { PARTS } from '../generate/envoy/emit.ts';
+import { TRANSPORTS } from '../generate/envoy/transport.ts';
 import { GenerateError } from '../generate/generate-error.ts';
+import type { GenerateOptions } from './generate.ts';
 import { UserError } from './user-error.ts';
 
 const DEFAULT_FILE = 'ory-envoy.yaml';
@@ -85,8 +87,11 @@ function program(): Command {
     .addOption(
       new Option('--part <part>', 'only a part, for an Envoy that one already has').choices(PARTS).default('bootstrap'),
     )
+    .addOption(
+      new Option('--transport <transport>', 'how Envoy asks the authorizer').choices(TRANSPORTS).default('http'),
+    )
     .option('--ca-file <file>', 'the CA bundle where Envoy runs (default: /etc/ssl/certs/ca-certificates.crt)')
-    .action(async (target: string, options: { config: string; output?: string; part: Part; caFile?: string }) =>
+    .action(async (target: string, options: GenerateOptions) =>
       (await import('./generate.ts')).generate(target, options),
     );
 

@@ -16,18 +16,24 @@ export async function serve(file: string): Promise<void> {
   const log = createLog();
   let ready = false;
   const admin = await startAdmin(config, () => ready);
-  const authorizer = await startHttp(config, log).catch(async (error: unknown) => {
+  const authorizer = await startListeners(config, log).catch(async (error: unknown) => {
     await admin.close();
     throw error;
   });
   ready = true;
   log.info(
-    { http: formatAddress(authorizer.http), admin: formatAddress(admin.address), rules: config.rules.length },
+    {
+      http: formatAddress(authorizer.http),
+      grpc: formatAddress(authorizer.grpc),
+      admin: formatAddress(admin.address),
+      rules: config.rules.length,
+    },
     'ready',
   );
   const signal = await nextSignal();
   log.info({ signal }, 'stopping: checks under way are finished');
   ready = false;
+  authorizer.notServing();
   await new Promise((resolve) => setTimeout(resolve, NOT_READY_MS));
   await authorizer.close();
   await admin.close();
@@ -41,7 +47,7 @@ async function startAdmin(config: Config, ready: () => boolean): Promise<AdminLi
   }
 }
 
-async function startHttp(config: Config, log: ReturnType<typeof createLog>): Promise<Authorizer> {
+async function startListeners(config: Config, log: ReturnType<typeof createLog>): Promise<Authorizer> {
   try {
     return await startAuthorizer(config, { log });
   } catch (error) {

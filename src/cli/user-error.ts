@@ -1,4 +1,6 @@
 // What stops a command and can be put right by its user. No I/O.
+import { formatAddress } from '../config/config.ts';
+import { ListenError } from '../server/listen.ts';
 
 /** One sentence with the way out. Exit code 1: the answer is no; 2: usage or configuration. */
 export class UserError extends Error {
@@ -12,8 +14,11 @@ export class UserError extends Error {
   }
 }
 
-/** Turns the listen errors of node:net into a sentence; others are left as they are. `remedy`: what else to do. */
+/** Turns listen errors into a sentence; others are left as they are. `remedy`: what else to do. */
 export function listenError(error: unknown, what: string, address: string, remedy: string): unknown {
+  // One of several listeners: it knows best which.
+  if (error instanceof ListenError && error.cause !== undefined)
+    return listenError(error.cause, what, formatAddress(error.address), `set ${error.key} to another address`);
   const code = (error as NodeJS.ErrnoException).code;
   if (code === 'EADDRINUSE') {
     return new UserError(`${what} cannot listen on ${address}: another program has this port. End it, or ${remedy}.`);

@@ -95,8 +95,10 @@ export interface EdgeSettings {
   readonly trustedHops: number;
   /** By name; the first is the default. */
   readonly upstreams: ReadonlyMap<string, Upstream>;
-  /** The authorizer as Envoy reaches it. */
+  /** The authorizer as Envoy reaches it, over HTTP. */
   readonly authorizer: URL;
+  /** And over gRPC. */
+  readonly authorizerGrpc: URL;
   readonly admin: Address;
   readonly ory: OryOnOrigin | undefined;
 }

@@ -179,9 +179,17 @@ function resolveEdge(file: ConfigFile, report: (fault: Fault) => void): EdgeSett
     trustedHops: edge.trusted_hops,
     upstreams: resolveUpstreams(file, report),
     authorizer: new URL(edge.authorizer ?? `http://${file.serve.http}`),
+    authorizerGrpc: authorizerGrpc(file),
     admin: address(edge.admin),
     ory: resolveOryOnOrigin(file, publicUrl.origin, report),
   };
+}
+
+/** Another port of the same host; where no host is named, it is where the authorizer listens. */
+function authorizerGrpc(file: ConfigFile): URL {
+  const url = new URL(file.edge.authorizer ?? `http://${file.serve.grpc}`);
+  url.port = String(address(file.serve.grpc).port);
+  return url;
 }
 
 function resolveOryOnOrigin(

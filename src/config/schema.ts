@@ -275,9 +275,10 @@ export const configSchema = z
           .record(upstreamName, application)
           .optional()
           .meta({ description: 'Several applications by name instead; the first is the default.' }),
-        authorizer: upstream
-          .optional()
-          .meta({ description: 'The authorizer as Envoy reaches it; default http://{serve.http}.' }),
+        authorizer: upstream.optional().meta({
+          description:
+            'The authorizer as Envoy reaches it; default http://{serve.http}. Over gRPC the same host with the port of serve.grpc.',
+        }),
         admin: address('Envoy’s own admin port.').default('127.0.0.1:9901'),
         ory_path: z
           .string()
@@ -293,7 +294,9 @@ export const configSchema = z
     serve: z
       .strictObject({
         http: address('The authorizer, over HTTP.').default('127.0.0.1:9191'),
-        grpc: address('The authorizer, over gRPC. It has no effect yet.').default('127.0.0.1:9192'),
+        grpc: address(
+          'The authorizer, over gRPC: for `generate --transport grpc` and for gateways that ask so.',
+        ).default('127.0.0.1:9192'),
         admin: address('The admin port: health.').default('127.0.0.1:9193'),
         admin_token: secret('Bearer token for POST /revoke. It has no effect yet.').optional(),
       })

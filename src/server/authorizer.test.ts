@@ -5,6 +5,7 @@ import { RecordingLog } from '../check/testing/recording-log.ts';
 import { TurnedClock } from '../check/testing/turned-clock.ts';
 import { parseConfig } from '../config/load.ts';
 import { startAuthorizer } from './authorizer.ts';
+import { ListenError } from './listen.ts';
 import { exchange } from './testing/raw-client.ts';
 
 const SESSION = JSON.stringify({ id: 's', active: true, identity: { id: 'user-1' } });
@@ -16,7 +17,7 @@ afterEach(async () => {
 async function start(respond: Respond) {
   const ory = await rawOry(respond);
   const config = parseConfig(
-    `ory: { url: "${ory.url}", timeout: 1s }\nedge: { upstream: "http://127.0.0.1:3000" }\ntokens: { audiences: [api] }\nserve: { http: "127.0.0.1:0" }\n`,
+    `ory: { url: "${ory.url}", timeout: 1s }\nedge: { upstream: "http://127.0.0.1:3000" }\ntokens: { audiences: [api] }\nserve: { http: "127.0.0.1:0", grpc: "127.0.0.1:0" }\n`,
     'f',
     { env: {} },
   );
@@ -98,5 +99,44 @@ describe('a canary', () => {
       expect(log.text).not.toContain(CANARY);
       expect(ory.heads.filter((head) => head.split('\r\n')[0]?.includes(CANARY))).toEqual([]);
     }
+  });
+});
+
+describe('the listeners', () => {
+  const config = (http: number, grpc: number) =>
+    parseConfig(
+      `ory: { url: http://127.0.0.1:1 }\nedge: { upstream: "http://127.0.0.1:3000" }\nserve: { http: "127.0.0.1:${http}", grpc: "127.0.0.1:${grpc}" }\n`,
+      'f',
+      { env: {} },
+    );
+
+  test.each(['http', 'grpc'] as const)(
+    'name serve.%s where its port is taken, and leave nothing open',
+    async (which) => {
+      const holder = await startAuthorizer(config(0, 0), { log: new RecordingLog() });
+      open.push(() => holder.close(0));
+      const { port } = holder.http;
+      const error = await startAuthorizer(which === 'http' ? config(port, 0) : config(0, port), {
+        log: new RecordingLog(),
+      }).then(
+        () => 'it started',
+        (thrown: unknown) => thrown,
+      );
+      expect(error).toBeInstanceOf(ListenError);
+      expect(error).toMatchObject({ code: 'EADDRINUSE', key: `serve.${which}`, address: { host: '127.0.0.1', port } });
+    },
+  );
+
+  test('are closed where only the second cannot be opened', async () => {
+    const holder = await startAuthorizer(config(0, 0), { log: new RecordingLog() });
+    const free = holder.http.port;
+    await holder.close(0);
+    const taken = await startAuthorizer(config(0, 0), { log: new RecordingLog() });
+    open.push(() => taken.close(0));
+    await expect(startAuthorizer(config(free, taken.grpc.port), { log: new RecordingLog() })).rejects.toThrow(
+      /^serve\.grpc cannot listen on 127\.0\.0\.1:\d+$/,
+    );
+    const again = await startAuthorizer(config(free, 0), { log: new RecordingLog() });
+    await again.close(0);
   });
 });

@@ -1,5 +1,5 @@
 // The authorizer: the check with its real parts, behind its listeners. Opens sockets and asks Ory.
-import { createCheck } from '../check/check.ts';
+import { type Check, createCheck } from '../check/check.ts';
 import type { Clock } from '../check/clock.ts';
 import { IdentityCache } from '../check/identity/cache/memory.ts';
 import { Jwks } from '../check/identity/jwks.ts';
@@ -7,9 +7,12 @@ import { createJwtVerifier } from '../check/identity/jwt.ts';
 import { createKratosVerifier } from '../check/identity/kratos.ts';
 import { createOryClient } from '../check/identity/ory-client.ts';
 import { type Log, ThrottledLog } from '../check/log.ts';
+import { createGrpcWriter } from '../check/response/grpc.ts';
 import { createHttpWriter } from '../check/response/http.ts';
 import type { Address, Config } from '../config/config.ts';
+import { listenGrpc } from './grpc.ts';
 import { listenHttp } from './http.ts';
+import { ListenError } from './listen.ts';
 
 export interface AuthorizerOptions {
   readonly log: Log;
@@ -18,11 +21,14 @@ export interface AuthorizerOptions {
 
 export interface Authorizer {
   readonly http: Address;
+  readonly grpc: Address;
+  /** For load balancers, ahead of the close: gRPC health says NOT_SERVING. Checks are answered as before. */
+  notServing(): void;
   /** Takes no new connection, finishes the checks under way, ends the rest after `graceMs` (default 10 s). */
   close(graceMs?: number): Promise<void>;
 }
 
-/** @throws the listen error of node:net, such as EADDRINUSE. */
+/** @throws {ListenError} */
 export async function startAuthorizer(
   config: Config,
   { log, clock = Date.now }: AuthorizerOptions,
@@ -40,14 +46,43 @@ export async function startAuthorizer(
       token: tokens && jwks && createJwtVerifier({ ...tokens, jwks, clock }),
     },
   });
-  const http = await listenHttp(config.serve.http, { check, write: createHttpWriter(config, log, clock), log });
+  const listeners = await listenOnBoth(config, { check, log, clock }).catch(async (error: unknown) => {
+    await client.close();
+    throw error;
+  });
   // Ahead of the first token; a failure is logged and tried again when one comes.
   void jwks?.refresh();
   return {
-    http: http.address,
+    http: listeners.http.address,
+    grpc: listeners.grpc.address,
+    notServing: () => listeners.grpc.notServing(),
     async close(graceMs = 10_000) {
-      await http.close(graceMs);
+      await Promise.all([listeners.http.close(graceMs), listeners.grpc.close(graceMs)]);
       await client.close();
     },
   };
+}
+
+async function listenOnBoth(
+  config: Config,
+  parts: { readonly check: Check; readonly log: Log; readonly clock: Clock },
+) {
+  const { serve } = config;
+  const failed = (key: string, address: Address) => (cause: unknown) => {
+    throw new ListenError(cause, key, address);
+  };
+  const http = await listenHttp(serve.http, {
+    ...parts,
+    write: createHttpWriter(config, parts.log, parts.clock),
+  }).catch(failed('serve.http', serve.http));
+  try {
+    const grpc = await listenGrpc(serve.grpc, {
+      ...parts,
+      write: createGrpcWriter(config, parts.log, parts.clock),
+    }).catch(failed('serve.grpc', serve.grpc));
+    return { http, grpc };
+  } catch (error) {
+    await http.close(0);
+    throw error;
+  }
 }

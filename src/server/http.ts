@@ -1,7 +1,6 @@
 // ext_authz over HTTP, on node:http without a framework: the hot path. Listens on a socket.
 
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Check } from '../check/check.ts';
 import type { Log } from '../check/log.ts';
@@ -9,6 +8,7 @@ import { readHttpCheck } from '../check/request/http.ts';
 import type { WriteHttp } from '../check/response/http.ts';
 import { WIRE } from '../check/wire.ts';
 import type { Address } from '../config/config.ts';
+import { listen } from './listen.ts';
 
 export interface HttpListener {
   /** As bound: port 0 has become a real one. */
@@ -100,16 +100,4 @@ function refuseConnect(_message: IncomingMessage, socket: Duplex): void {
   socket.end(
     `HTTP/1.1 400 Bad Request\r\n${WIRE.reason}: path_ambiguous\r\ncontent-length: 0\r\nconnection: close\r\n\r\n`,
   );
-}
-
-/** Binds and says where; shared by every listener. */
-export function listen(server: Server, address: Address): Promise<Address> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen({ host: address.host, port: address.port, backlog: 4_096 }, () => {
-      server.off('error', reject);
-      const bound = server.address() as AddressInfo;
-      resolve({ host: bound.address, port: bound.port });
-    });
-  });
 }

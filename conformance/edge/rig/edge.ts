@@ -7,6 +7,7 @@ import { loadConfig } from '../../../src/config/load.ts';
 import { findEnvoy } from '../../../src/edge/find.ts';
 import { type RunningEnvoy, startEnvoy } from '../../../src/edge/run.ts';
 import { generateEnvoy } from '../../../src/generate/envoy/emit.ts';
+import type { Transport } from '../../../src/generate/envoy/transport.ts';
 import { freePorts } from '../../ports.ts';
 import { type App, startApp } from './app.ts';
 import { type ServeProcess, serveProcess } from './serve-process.ts';
@@ -26,8 +27,13 @@ export interface Edge {
   close(): Promise<void>;
 }
 
-/** `file` is an `ory-envoy.yaml` as an object; addresses of the edge and the authorizer are filled in. */
-export async function startEdge(file: { readonly edge?: object; readonly [key: string]: unknown }): Promise<Edge> {
+export type EdgeFile = { readonly edge?: object; readonly [key: string]: unknown };
+
+/**
+ * `file` is an `ory-envoy.yaml` as an object; addresses of the edge and the authorizer are filled in. `transport` is how
+ * Envoy asks the authorizer.
+ */
+export async function startEdge(file: EdgeFile, transport: Transport = 'http'): Promise<Edge> {
   const [listen = 0, envoyAdmin = 0, http = 0, grpc = 0, admin = 0] = await freePorts(5);
   const app = await startApp('app');
   const second = await startApp('second');
@@ -56,7 +62,7 @@ export async function startEdge(file: { readonly edge?: object; readonly [key: s
   const { path } = await findEnvoy({ onProgress: (line) => process.stderr.write(`${line}\n`) });
   const envoy = await startEnvoy({
     path,
-    config: generateEnvoy(config, { part: 'bootstrap' }),
+    config: generateEnvoy(config, { part: 'bootstrap', transport }),
     onLog: write,
     onAccessLog: write,
   });

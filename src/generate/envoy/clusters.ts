@@ -2,6 +2,7 @@
 import { isIP } from 'node:net';
 import type { Config } from '../../config/config.ts';
 import type { Plan } from '../plan.ts';
+import type { Transport } from './transport.ts';
 import { type Block, COMMENT, type Value } from './yaml.ts';
 
 export const AUTHORIZER_CLUSTER = 'authorizer';
@@ -14,24 +15,34 @@ export function upstreamCluster(name: string): string {
   return `upstream-${name}`;
 }
 
-export function clusters(config: Config, plan: Plan, caFile: string): Value[] {
+export function clusters(config: Config, plan: Plan, transport: Transport, caFile: string): Value[] {
   const all: Value[] = [];
   for (const [name, { url, http2 }] of config.edge.upstreams) {
-    all.push(cluster({ name: upstreamCluster(name), url, caFile, connectTimeout: '5s', role: 'serves', http2 }));
+    all.push(
+      cluster({
+        name: upstreamCluster(name),
+        url,
+        caFile,
+        connectTimeout: '5s',
+        role: 'serves',
+        protocol: http2 ? HTTP2 : HTTP1,
+      }),
+    );
   }
+  const grpc = transport === 'grpc';
   all.push(
     cluster({
       name: AUTHORIZER_CLUSTER,
-      url: config.edge.authorizer,
+      url: grpc ? config.edge.authorizerGrpc : config.edge.authorizer,
       caFile,
       connectTimeout: '1s',
       role: 'serves',
-      http2: false,
+      protocol: grpc ? HTTP2 : HTTP1,
     }),
   );
   const { ory } = config.edge;
   if (ory) {
-    const common = { caFile, connectTimeout: '5s', role: 'serves', http2: false } as const;
+    const common = { caFile, connectTimeout: '5s', role: 'serves' } as const;
     all.push(cluster({ name: KRATOS_CLUSTER, url: ory.kratosUrl, ...common }));
     if (ory.hydraUrl) all.push(cluster({ name: HYDRA_CLUSTER, url: ory.hydraUrl, ...common }));
   }
@@ -39,7 +50,7 @@ export function clusters(config: Config, plan: Plan, caFile: string): Value[] {
     const url = new URL(plan.tokens.jwksUrl);
     all.push({
       [COMMENT]: 'The token issuer’s keys.',
-      ...cluster({ name: JWKS_CLUSTER, url, caFile, connectTimeout: '5s', role: 'fetched-from', http2: false }),
+      ...cluster({ name: JWKS_CLUSTER, url, caFile, connectTimeout: '5s', role: 'fetched-from' }),
     });
   }
   return all;
@@ -51,10 +62,35 @@ interface ClusterSettings {
   readonly caFile: string;
   readonly connectTimeout: string;
   readonly role: 'serves' | 'fetched-from';
-  readonly http2: boolean;
+  readonly protocol?: Protocol;
 }
 
-function cluster({ name, url, caFile, connectTimeout, role, http2 }: ClusterSettings): Block {
+interface Protocol {
+  readonly options: Block;
+  readonly alpn?: readonly string[];
+}
+
+const HTTP1: Protocol = {
+  options: {
+    // Shorter than the 5 s after which Node and others close an idle connection: a request that meets the close fails.
+    common_http_protocol_options: { idle_timeout: '4s' },
+    explicit_http_config: { http_protocol_options: {} },
+  },
+};
+
+/** A check goes over a connection that is seldom new: pings notice one whose other end is gone. */
+const HTTP2: Protocol = {
+  options: {
+    explicit_http_config: {
+      http2_protocol_options: {
+        connection_keepalive: { interval: '30s', timeout: '2s', connection_idle_interval: '5s' },
+      },
+    },
+  },
+  alpn: ['h2'],
+};
+
+function cluster({ name, url, caFile, connectTimeout, role, protocol = HTTP1 }: ClusterSettings): Block {
   const host = url.hostname.replace(/^\[|\]$/g, '');
   const tls = url.protocol === 'https:';
   const port = url.port === '' ? (tls ? 443 : 80) : Number(url.port);
@@ -67,12 +103,10 @@ function cluster({ name, url, caFile, connectTimeout, role, http2 }: ClusterSett
     typed_extension_protocol_options: {
       'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
         '@type': 'type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
-        // Shorter than the 5 s after which Node and others close an idle connection: a request that meets the close fails.
-        common_http_protocol_options: { idle_timeout: '4s' },
-        explicit_http_config: http2 ? { http2_protocol_options: {} } : { http_protocol_options: {} },
+        ...protocol.options,
       },
     },
-    ...(tls ? { transport_socket: upstreamTls(host, caFile, http2) } : {}),
+    ...(tls ? { transport_socket: upstreamTls(host, caFile, protocol.alpn) } : {}),
     load_assignment: {
       cluster_name: name,
       endpoints: [
@@ -109,7 +143,7 @@ function discovery(host: string, role: ClusterSettings['role']): Block {
   return role === 'fetched-from' ? { ...dns, wait_for_warm_on_init: false } : dns;
 }
 
-function upstreamTls(host: string, caFile: string, http2: boolean): Block {
+function upstreamTls(host: string, caFile: string, alpn: readonly string[] | undefined): Block {
   const address = isIP(host) !== 0;
   return {
     name: 'envoy.transport_sockets.tls',
@@ -118,7 +152,7 @@ function upstreamTls(host: string, caFile: string, http2: boolean): Block {
       // RFC 6066, section 3: no addresses in SNI.
       ...(address ? {} : { sni: host }),
       common_tls_context: {
-        ...(http2 ? { alpn_protocols: ['h2'] } : {}),
+        ...(alpn ? { alpn_protocols: alpn } : {}),
         tls_params: { tls_minimum_protocol_version: 'TLSv1_2' },
         validation_context: {
           trusted_ca: { filename: caFile },

@@ -6,6 +6,7 @@ import { clusters } from './clusters.ts';
 import { connectionManager, listener } from './listener.ts';
 import { MAX_REGEX_PROGRAM } from './path-matchers.ts';
 import { routeConfig } from './routes.ts';
+import type { Transport } from './transport.ts';
 import { type Block, COMMENT, toYaml, type Value } from './yaml.ts';
 
 export const PARTS = ['bootstrap', 'filters', 'clusters', 'routes'] as const;
@@ -14,6 +15,8 @@ export type Part = (typeof PARTS)[number];
 export interface EnvoyOptions {
   /** `bootstrap` runs as it is; the others are for an Envoy that one already has. */
   readonly part: Part;
+  /** Default `http`, which costs an authorizer on Node less. */
+  readonly transport?: Transport;
   /** The certificates that upstreams are verified with, where Envoy runs. */
   readonly caFile?: string;
 }
@@ -35,31 +38,34 @@ const HEADS: Record<Part, string> = {
  */
 export function generateEnvoy(config: Config, options: EnvoyOptions): string {
   const plan = makePlan(config);
-  const caFile = options.caFile ?? DEFAULT_CA_FILE;
-  return toYaml(content(options.part, config, plan, caFile), HEADS[options.part]);
+  const { part, transport = 'http', caFile = DEFAULT_CA_FILE } = options;
+  return toYaml(content(part, config, plan, transport, caFile), HEADS[part]);
 }
 
-function content(part: Part, config: Config, plan: Plan, caFile: string): Value {
+function content(part: Part, config: Config, plan: Plan, transport: Transport, caFile: string): Value {
   switch (part) {
     case 'bootstrap':
-      return bootstrap(config, plan, caFile);
+      return bootstrap(config, plan, transport, caFile);
     case 'filters':
-      return connectionManager(config, plan);
+      return connectionManager(config, plan, transport);
     case 'clusters':
-      return { clusters: clusters(config, plan, caFile) };
+      return { clusters: clusters(config, plan, transport, caFile) };
     case 'routes':
       return { route_config: routeConfig(plan) };
   }
 }
 
-function bootstrap(config: Config, plan: Plan, caFile: string): Block {
+function bootstrap(config: Config, plan: Plan, transport: Transport, caFile: string): Block {
   return {
     node: { id: 'ory-envoy', cluster: 'ory-envoy' },
     admin: {
       [COMMENT]: 'Whoever reaches it may do anything with this Envoy.',
       address: socketAddress(config.edge.admin, 'edge.admin'),
     },
-    static_resources: { listeners: [listener(config, plan)], clusters: clusters(config, plan, caFile) },
+    static_resources: {
+      listeners: [listener(config, plan, transport)],
+      clusters: clusters(config, plan, transport, caFile),
+    },
     layered_runtime: {
       layers: [{ name: 'static', static_layer: { 're2.max_program_size.error_level': MAX_REGEX_PROGRAM } }],
     },

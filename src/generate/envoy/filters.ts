@@ -5,6 +5,8 @@ import type { Plan } from '../plan.ts';
 import { AUTHORIZER_CLUSTER, JWKS_CLUSTER } from './clusters.ts';
 import { EXT_AUTHZ, JWT_AUTHN } from './filter-names.ts';
 import { firstPartyCookies } from './ory-path.ts';
+import { quote } from './path-matchers.ts';
+import type { Transport } from './transport.ts';
 import { type Block, COMMENT, type Value } from './yaml.ts';
 
 /** Key of the requirement map that routes name. */
@@ -38,11 +40,11 @@ const DENIAL_HEADERS = [
   'x-content-type-options',
 ];
 
-export function httpFilters(config: Config, plan: Plan): Value[] {
+export function httpFilters(config: Config, plan: Plan, transport: Transport): Value[] {
   const filters: Value[] = [];
   if (config.edge.ory) filters.push(firstPartyCookies(config.edge.ory));
   if (plan.tokens) filters.push(jwtAuthn(plan.tokens, config.oryTimeoutMs));
-  filters.push(extAuthz(config, plan.identityHeaders), {
+  filters.push(extAuthz(config, plan, transport), {
     name: 'envoy.filters.http.router',
     typed_config: {
       '@type': 'type.googleapis.com/envoy.extensions.filters.http.router.v3.Router',
@@ -95,7 +97,7 @@ function remoteJwks(uri: string, timeoutMs: number): Block {
   };
 }
 
-function extAuthz(config: Config, identityHeaders: readonly string[]): Block {
+function extAuthz(config: Config, plan: Plan, transport: Transport): Block {
   return {
     [COMMENT]: 'Asks the authorizer, and refuses where it does not answer.',
     name: EXT_AUTHZ,
@@ -108,27 +110,65 @@ function extAuthz(config: Config, identityHeaders: readonly string[]): Block {
       validate_mutations: true,
       clear_route_cache: false,
       allowed_headers: exactly(CHECK_HEADERS),
-      http_service: {
-        // Two calls to Ory (a session, then a token) and some room: the authorizer's own 503 says more than a timeout.
-        server_uri: {
-          uri: config.edge.authorizer.origin,
-          cluster: AUTHORIZER_CLUSTER,
-          timeout: seconds(2 * config.oryTimeoutMs + 500),
+      ...(transport === 'http' ? httpService(config, plan) : grpcService(config, plan)),
+    },
+  };
+}
+
+/** Two calls to Ory (a session, then a token) and some room: the authorizer's own 503 says more than a timeout. */
+function checkTimeout(config: Config): string {
+  return seconds(2 * config.oryTimeoutMs + 500);
+}
+
+/** A check changes nothing, so it may be asked twice. */
+const CHECK_RETRY: Block = { num_retries: 1, retry_on: 'connect-failure,refused-stream,reset' };
+
+function httpService(config: Config, plan: Plan): Block {
+  return {
+    http_service: {
+      server_uri: {
+        uri: config.edge.authorizer.origin,
+        cluster: AUTHORIZER_CLUSTER,
+        timeout: checkTimeout(config),
+      },
+      retry_policy: CHECK_RETRY,
+      authorization_request: { headers_to_add: [{ key: WIRE.statusVia, value: 'metadata' }] },
+      authorization_response: {
+        allowed_upstream_headers: exactly(plan.identityHeaders),
+        allowed_client_headers: {
+          patterns: [...DENIAL_HEADERS.map((exact) => ({ exact })), { prefix: 'access-control-' }],
         },
-        // A check changes nothing, so it may be asked twice.
-        retry_policy: { num_retries: 1, retry_on: 'connect-failure,refused-stream,reset' },
-        authorization_request: { headers_to_add: [{ key: WIRE.statusVia, value: 'metadata' }] },
-        authorization_response: {
-          allowed_upstream_headers: exactly(identityHeaders),
-          allowed_client_headers: {
-            patterns: [...DENIAL_HEADERS.map((exact) => ({ exact })), { prefix: 'access-control-' }],
-          },
-          allowed_client_headers_on_success: exactly(['set-cookie']),
-          dynamic_metadata_from_headers: { patterns: [{ prefix: 'ory-' }] },
-        },
+        allowed_client_headers_on_success: exactly(['set-cookie']),
+        dynamic_metadata_from_headers: { patterns: [{ prefix: 'ory-' }] },
       },
     },
   };
+}
+
+function grpcService(config: Config, plan: Plan): Block {
+  return {
+    grpc_service: {
+      envoy_grpc: { cluster_name: AUTHORIZER_CLUSTER, max_receive_message_length: MAX_ANSWER_BYTES },
+      timeout: checkTimeout(config),
+      retry_policy: CHECK_RETRY,
+    },
+    // Two lines of one credential stay two: joined, they could be read as one.
+    encode_raw_headers: true,
+    ...(plan.tokens ? { metadata_context_namespaces: [JWT_AUTHN] } : {}),
+    // What allowed_upstream_headers is over HTTP: whatever the authorizer says, it changes identity headers alone.
+    decoder_header_mutation_rules: {
+      disallow_all: true,
+      allow_expression: { regex: plan.identityHeaders.map(separatorsAlike).join('|') },
+    },
+  };
+}
+
+/** Above the largest answer that can be used: identity headers of 16 KiB each within the limits of an upstream. */
+const MAX_ANSWER_BYTES = 262_144;
+
+/** The spellings that the authorizer has removed. */
+function separatorsAlike(name: string): string {
+  return name.split(/[-_]/).map(quote).join('[-_.]');
 }
 
 function exactly(names: readonly string[]): Block {

@@ -7,9 +7,10 @@ import { httpFilters } from './filters.ts';
 import { earlyHeaderMutations } from './header-stripping.ts';
 import { localReplyConfig } from './local-replies.ts';
 import { routeConfig } from './routes.ts';
+import type { Transport } from './transport.ts';
 import { type Block, COMMENT } from './yaml.ts';
 
-export function listener(config: Config, plan: Plan): Block {
+export function listener(config: Config, plan: Plan, transport: Transport): Block {
   const { listen, tls } = config.edge;
   return {
     name: 'edge',
@@ -31,7 +32,7 @@ export function listener(config: Config, plan: Plan): Block {
               codec_type: 'AUTO',
               access_log: [accessLog()],
               ...connectionLimits(),
-              ...connectionManager(config, plan),
+              ...connectionManager(config, plan, transport),
               route_config: routeConfig(plan),
             },
           },
@@ -42,7 +43,7 @@ export function listener(config: Config, plan: Plan): Block {
 }
 
 /** What an HTTP connection manager that one already has must take over for the rules to hold. */
-export function connectionManager(config: Config, plan: Plan): Block {
+export function connectionManager(config: Config, plan: Plan, transport: Transport): Block {
   const { trustedHops } = config.edge;
   return {
     early_header_mutation_extensions: [earlyHeaderMutations(plan, trustedHops)],
@@ -56,8 +57,8 @@ export function connectionManager(config: Config, plan: Plan): Block {
     internal_address_config: { cidr_ranges: [{ address_prefix: '0.0.0.0', prefix_len: 32 }] },
     server_header_transformation: 'PASS_THROUGH',
     upgrade_configs: [{ upgrade_type: 'websocket' }],
-    local_reply_config: localReplyConfig(plan.corsOrigins),
-    http_filters: httpFilters(config, plan),
+    local_reply_config: localReplyConfig(transport, plan.corsOrigins),
+    http_filters: httpFilters(config, plan, transport),
   };
 }
 

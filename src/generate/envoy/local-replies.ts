@@ -1,6 +1,7 @@
 // The edge's own answers: problem bodies, and how an outage keeps its status, body and Retry-After. No I/O.
 import { WIRE } from '../../check/wire.ts';
 import { quote } from './path-matchers.ts';
+import type { Transport } from './transport.ts';
 import { type Block, COMMENT, type Value } from './yaml.ts';
 
 /** Reasons that Envoy gives by itself. */
@@ -32,19 +33,15 @@ function setHeader(key: string, value: string): Block {
   return { header: { key, value }, append_action: 'OVERWRITE_IF_EXISTS_OR_ADD' };
 }
 
-export function localReplyConfig(corsOrigins: readonly string[]): Block {
+export function localReplyConfig(transport: Transport, corsOrigins: readonly string[]): Block {
+  const unreachable = [fromAuthorizer(), statusFilter('EQ', 503), ...(transport === 'grpc' ? [withoutReason()] : [])];
   return {
     mappers: [
-      {
-        [COMMENT]:
-          'Envoy drops the body of a 5xx from its authorizer, so an outage arrives as a 403 with the status in metadata.',
-        filter: { and_filter: { filters: [fromAuthorizer(), metadataStatus('503')] } },
-        status_code: 503,
-      },
-      ...(corsOrigins.length === 0 ? [] : [unreachableForPages(corsOrigins)]),
+      ...(transport === 'http' ? [statusFromMetadata()] : []),
+      ...(corsOrigins.length === 0 ? [] : [unreachableForPages(unreachable, corsOrigins)]),
       {
         [COMMENT]: 'The authorizer itself is dead or slow.',
-        filter: { and_filter: { filters: [fromAuthorizer(), statusFilter('EQ', 503)] } },
+        filter: { and_filter: { filters: unreachable } },
         headers_to_add: UNREACHABLE_HEADERS,
         body_format_override: problemBody('authorizer_unreachable'),
       },
@@ -60,15 +57,14 @@ export function localReplyConfig(corsOrigins: readonly string[]): Block {
 const UNREACHABLE_HEADERS: readonly Value[] = [setHeader('retry-after', '1'), setHeader('cache-control', 'no-store')];
 
 /** Which rule it was cannot be asked here: the page of any rule's `cors` may know that the authorizer is away. */
-function unreachableForPages(corsOrigins: readonly string[]): Block {
+function unreachableForPages(unreachable: readonly Block[], corsOrigins: readonly string[]): Block {
   const ofOneOfThem = corsOrigins.map(quote).join('|');
   return {
     [COMMENT]: 'The same, for a page of another origin that a rule names: its script may read it.',
     filter: {
       and_filter: {
         filters: [
-          fromAuthorizer(),
-          statusFilter('EQ', 503),
+          ...unreachable,
           { header_filter: { header: { name: 'origin', string_match: { safe_regex: { regex: ofOneOfThem } } } } },
         ],
       },
@@ -84,20 +80,32 @@ function unreachableForPages(corsOrigins: readonly string[]): Block {
   };
 }
 
+function statusFromMetadata(): Block {
+  return {
+    [COMMENT]:
+      'Envoy drops the body of a 5xx from its authorizer, so an outage arrives as a 403 with the status in metadata.',
+    filter: {
+      and_filter: { filters: [fromAuthorizer(), metadata(WIRE.status, { string_match: { exact: '503' } }, false)] },
+    },
+    status_code: 503,
+  };
+}
+
 /** The response flag of ext_authz: nothing that client or application send can set it. */
 function fromAuthorizer(): Block {
   return { response_flag_filter: { flags: ['UAEX'] } };
 }
 
-function metadataStatus(status: string): Block {
+/** Over gRPC an outage of Ory is a 503 as it is; but every answer of the authorizer has a reason. */
+function withoutReason(): Block {
+  return metadata(WIRE.reason, { null_match: {} }, true);
+}
+
+function metadata(key: string, value: Block, matchIfMissing: boolean): Block {
   return {
     metadata_filter: {
-      matcher: {
-        filter: 'envoy.filters.http.ext_authz',
-        path: [{ key: WIRE.status }],
-        value: { string_match: { exact: status } },
-      },
-      match_if_key_not_found: false,
+      matcher: { filter: 'envoy.filters.http.ext_authz', path: [{ key }], value },
+      match_if_key_not_found: matchIfMissing,
     },
   };
 }

@@ -1,0 +1,63 @@
+// The header lines of a request that a check looks at, gathered one by one as a transport finds them. No I/O.
+import type { CheckRequest } from './check-request.ts';
+
+/** Of these one value is wanted; several lines are joined by commas, as Envoy joins them. */
+const SINGLE = new Set([
+  'origin',
+  'access-control-request-method',
+  'accept',
+  'x-requested-with',
+  'sec-fetch-mode',
+  'sec-fetch-dest',
+  'x-request-id',
+]);
+
+/** Every line of a credential is kept: a hidden duplicate is a second reading. */
+export class HeaderLines {
+  readonly #authorization: string[] = [];
+  readonly #sessionToken: string[] = [];
+  readonly #cookie: string[] = [];
+  readonly #single = new Map<string, string>();
+
+  /** `name` in lower case. */
+  add(name: string, value: string): void {
+    switch (name) {
+      case 'authorization':
+        this.#authorization.push(value);
+        break;
+      case 'x-session-token':
+        this.#sessionToken.push(value);
+        break;
+      case 'cookie':
+        this.#cookie.push(value);
+        break;
+      default:
+        if (SINGLE.has(name)) {
+          const before = this.#single.get(name);
+          this.#single.set(name, before === undefined ? value : `${before},${value}`);
+        }
+    }
+  }
+
+  /** `target` is the path with its query. */
+  toRequest(method: string, host: string | undefined, target: string): CheckRequest {
+    const question = target.indexOf('?');
+    const single = this.#single;
+    return {
+      method,
+      host,
+      path: question < 0 ? target : target.slice(0, question),
+      query: question < 0 ? '' : target.slice(question),
+      authorization: this.#authorization,
+      sessionToken: this.#sessionToken,
+      cookie: this.#cookie,
+      preflight: method === 'OPTIONS' && single.has('origin') && single.has('access-control-request-method'),
+      origin: single.get('origin'),
+      accept: single.get('accept'),
+      requestedWith: single.get('x-requested-with'),
+      secFetchMode: single.get('sec-fetch-mode'),
+      secFetchDest: single.get('sec-fetch-dest'),
+      requestId: single.get('x-request-id'),
+    };
+  }
+}

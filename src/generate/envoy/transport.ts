@@ -1,0 +1,4 @@
+// How Envoy asks the authorizer. No I/O.
+
+export const TRANSPORTS = ['http', 'grpc'] as const;
+export type Transport = (typeof TRANSPORTS)[number];
