@@ -2,7 +2,8 @@
 // client drives both. Network.
 import { randomBytes, randomUUID } from 'node:crypto';
 import { type CryptoKey, exportJWK, generateKeyPair, type JWTHeaderParameters, SignJWT } from 'jose';
-import type { BrowserSession, Ory, Person, Session, TokenRequest } from './ory.ts';
+import { totpCode } from '../../src/dev/totp.ts';
+import type { BrowserSession, Ory, Person, PersonWithTotp, Session, TokenRequest } from './ory.ts';
 
 /** Test keys live in a set of their own, because Hydra signs with the newest key of its access-token set. */
 export const testKeySet = 'ory-envoy.conformance';
@@ -23,7 +24,13 @@ export async function connect(endpoints: Endpoints): Promise<Omit<Ory, 'close'>>
     ...endpoints,
     createPerson: (traits) => createPerson(kratos.adminUrl, traits),
     login: (person) => login(kratos.publicUrl, person),
-    loginBrowser: (person) => loginBrowser(kratos.publicUrl, person),
+    loginBrowser: (person, options) => loginBrowser(kratos, person, options?.aal ?? 'aal1'),
+    async createPersonWithTotp(traits) {
+      const person = await createPerson(kratos.adminUrl, traits);
+      return { ...person, totpSecret: await enrolTotp(kratos.publicUrl, await login(kratos.publicUrl, person)) };
+    },
+    totpCode: (person) => totpCode(person.totpSecret, Date.now()),
+    stepUp: (person, session) => stepUp(kratos.publicUrl, person, session),
     async logout(session) {
       const body = { session_token: session.token };
       await expectOk(`${kratos.publicUrl}/self-service/logout/api`, jsonRequest('DELETE', body));
@@ -72,37 +79,64 @@ async function login(publicUrl: string, person: Person): Promise<Session> {
   return { id: text(answer, 'session', 'id'), token: text(answer, 'session_token') };
 }
 
-async function loginBrowser(publicUrl: string, person: Person): Promise<BrowserSession> {
+async function loginBrowser(kratos: Ory['kratos'], person: Person, aal: 'aal1' | 'aal2'): Promise<BrowserSession> {
   const jar = new CookieJar();
-  const begun = await fetch(`${publicUrl}/self-service/login/browser`, { headers: { accept: 'application/json' } });
+  const credentials = { method: 'password', identifier: person.email, password: person.password };
+  await submitInBrowser(`${kratos.publicUrl}/self-service/login/browser`, credentials, jar);
+  if (aal === 'aal2') {
+    const secret = text(person, 'totpSecret');
+    const second = { method: 'totp', totp_code: totpCode(secret, Date.now()) };
+    await submitInBrowser(`${kratos.publicUrl}/self-service/login/browser?aal=aal2`, second, jar);
+  }
+  const value = jar.get(cookieName);
+  if (value === undefined) throw new Error('browser login: no session cookie');
+  // Newest first: half a login, which is owed a second factor, says no id of its own.
+  const sessions = await expectOk(`${kratos.adminUrl}/admin/identities/${person.id}/sessions`, {});
+  return { id: text(Array.isArray(sessions) ? sessions[0] : undefined, 'id'), cookie: { name: cookieName, value } };
+}
+
+async function submitInBrowser(begin: string, given: Record<string, string>, jar: CookieJar): Promise<void> {
+  const begun = await fetch(begin, { headers: { accept: 'application/json', cookie: jar.header() } });
   jar.take(begun);
   const flow = parse(await begun.text());
-  const request = jsonRequest('POST', {
-    method: 'password',
-    identifier: person.email,
-    password: person.password,
-    csrf_token: csrfToken(flow),
-  });
-  const response = await fetch(`${publicUrl}/self-service/login?flow=${text(flow, 'id')}`, {
-    ...request,
-    headers: { ...request.headers, cookie: jar.header() },
-  });
+  const request = jsonRequest('POST', { ...given, csrf_token: csrfToken(flow) });
+  const headers = { ...request.headers, cookie: jar.header() };
+  const response = await fetch(text(flow, 'ui', 'action'), { ...request, headers });
   jar.take(response);
   const body = await response.text();
-  const value = jar.get(cookieName);
-  if (response.status !== 200 || value === undefined) throw new Error(`browser login: ${response.status} ${body}`);
-  return { id: text(parse(body), 'session', 'id'), cookie: { name: cookieName, value } };
+  // 422: the login is good, and a second factor is asked for.
+  if (response.status !== 200 && response.status !== 422) throw new Error(`browser login: ${response.status} ${body}`);
+}
+
+/** By the settings flow. @returns the secret */
+async function enrolTotp(publicUrl: string, session: Session): Promise<string> {
+  const headers = { accept: 'application/json', 'x-session-token': session.token };
+  const flow = await expectOk(`${publicUrl}/self-service/settings/api`, { headers });
+  const secret = text(nodeWith(flow, 'id', 'totp_secret_key'), 'attributes', 'text', 'text');
+  const request = jsonRequest('POST', { method: 'totp', totp_code: totpCode(secret, Date.now()) });
+  const url = `${publicUrl}/self-service/settings?flow=${text(flow, 'id')}`;
+  await expectOk(url, { ...request, headers: { ...request.headers, ...headers } });
+  return secret;
+}
+
+async function stepUp(publicUrl: string, person: PersonWithTotp, session: Session): Promise<void> {
+  const headers = { accept: 'application/json', 'x-session-token': session.token };
+  const flow = await expectOk(`${publicUrl}/self-service/login/api?aal=aal2`, { headers });
+  const request = jsonRequest('POST', { method: 'totp', totp_code: totpCode(person.totpSecret, Date.now()) });
+  const url = `${publicUrl}/self-service/login?flow=${text(flow, 'id')}`;
+  await expectOk(url, { ...request, headers: { ...request.headers, ...headers } });
 }
 
 /** The hidden `csrf_token` input of a flow. */
 export function csrfToken(flow: unknown): string {
+  return text(nodeWith(flow, 'name', 'csrf_token'), 'attributes', 'value');
+}
+
+/** The node of a flow that has this attribute, `undefined` where there is none. */
+export function nodeWith(flow: unknown, attribute: 'name' | 'id', value: string): unknown {
   const nodes = at(flow, 'ui', 'nodes');
   const list: unknown[] = Array.isArray(nodes) ? nodes : [];
-  return text(
-    list.find((node) => at(node, 'attributes', 'name') === 'csrf_token'),
-    'attributes',
-    'value',
-  );
+  return list.find((node) => at(node, 'attributes', attribute) === value);
 }
 
 /** A client that may ask for exactly what the request asks for. */

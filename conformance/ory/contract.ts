@@ -1,6 +1,7 @@
 // What an Ory does, as far as the edge relies on it. The development Ory and the real one pass the same assertions, so
 // that the one cannot drift from the other. Each part is a file of its own.
 import { afterAll, beforeAll, describe } from 'vitest';
+import { describeAal, describeAal1Enough } from './contract-aal.ts';
 import { describeLogin } from './contract-login.ts';
 import { describeSessionEnd } from './contract-session-end.ts';
 import { describeTokens } from './contract-tokens.ts';
@@ -13,6 +14,8 @@ export function describeOry(name: string, start: StartOry): void {
   describe(name, () => {
     describePart('whoami', start, describeWhoami);
     describePart('login', start, describeLogin);
+    describePart('the second factor', start, describeAal);
+    describePart('the second factor where aal1 is enough', start, describeAal1Enough, { requiredAal: 'aal1' });
     describePart('the end of a session', start, describeSessionEnd, { sessionLifespanSeconds: 20 });
     describePart('access tokens', start, describeTokens);
   });

@@ -4,11 +4,12 @@ import { connect } from './client.ts';
 import type { Ory, OryOptions } from './ory.ts';
 
 export async function startDevelopmentOry(options: OryOptions = {}): Promise<Ory> {
-  const { sessionLifespanSeconds } = options;
+  const { sessionLifespanSeconds, requiredAal } = options;
   const dev = await startDevOry({
     port: 0,
     audience: [],
     ...(sessionLifespanSeconds === undefined ? {} : { sessionLifespanSeconds }),
+    ...(requiredAal === undefined ? {} : { requiredAal }),
   });
   const both = { publicUrl: dev.url, adminUrl: dev.url };
   try {

@@ -6,6 +6,12 @@ export interface Person {
   readonly password: string;
 }
 
+/** A person with an authenticator app. */
+export interface PersonWithTotp extends Person {
+  /** In base32. */
+  readonly totpSecret: string;
+}
+
 /** A native session: `token` begins with `ory_st_`. */
 export interface Session {
   readonly id: string;
@@ -37,8 +43,15 @@ export interface Ory {
   createPerson(traits?: Record<string, unknown>): Promise<Person>;
   /** By the API flow. */
   login(person: Person): Promise<Session>;
-  /** By the browser flow, with cookie jar and csrf token, as JSON. */
-  loginBrowser(person: Person): Promise<BrowserSession>;
+  /** By the browser flow, with cookie jar and csrf token, as JSON. At aal2 only who has an authenticator app. */
+  loginBrowser(person: Person, options?: { readonly aal: 'aal1' }): Promise<BrowserSession>;
+  loginBrowser(person: PersonWithTotp, options: { readonly aal: 'aal2' }): Promise<BrowserSession>;
+  /** Enrols an authenticator app by the settings flow, as a person would. */
+  createPersonWithTotp(traits?: Record<string, unknown>): Promise<PersonWithTotp>;
+  /** What the person's app shows now. */
+  totpCode(person: PersonWithTotp): string;
+  /** Gives the second factor for a native session; its token stays the same. */
+  stepUp(person: PersonWithTotp, session: Session): Promise<void>;
   /** `DELETE /self-service/logout/api` */
   logout(session: Session): Promise<void>;
   /** `DELETE /admin/sessions/{id}` */
@@ -64,6 +77,12 @@ export interface OryOptions {
   readonly sessionLifespanSeconds?: number;
   /** Addresses that `return_to` may begin with, beside Ory's own; the development Ory takes every loopback one anyway. */
   readonly returnUrls?: readonly string[];
+  /** What whoami and settings ask of a session. Default: `highest_available`. */
+  readonly requiredAal?: 'aal1' | 'highest_available';
+  /** Where Kratos's pages are, without a slash at the end: `{loginUiUrl}/login`, `/settings`, `/error`. */
+  readonly loginUiUrl?: string;
+  /** What Kratos takes for its own address (`serve.public.base_url`), for a Kratos behind `edge.ory_path`. */
+  readonly kratosBaseUrl?: string;
 }
 
 /** A server that runs as a process of its own, on the same ports and data from one start to the next. */

@@ -49,21 +49,34 @@ type Ports = readonly [publicPort: number, adminPort: number];
 async function startKratos(program: string, folder: string, ports: Ports, options: OryOptions): Promise<ServerProcess> {
   const [publicPort, adminPort] = ports;
   const publicUrl = `http://127.0.0.1:${publicPort}`;
+  const uiUrl = options.loginUiUrl ?? publicUrl;
+  const requiredAal = options.requiredAal ?? 'highest_available';
   const schemaFile = join(folder, 'person.schema.json');
   await writeFile(schemaFile, JSON.stringify(personSchema));
   const config = {
     dsn: sqlite(folder, 'kratos'),
     serve: {
-      public: { host: '127.0.0.1', port: publicPort, base_url: `${publicUrl}/` },
+      public: { host: '127.0.0.1', port: publicPort, base_url: options.kratosBaseUrl ?? `${publicUrl}/` },
       admin: { host: '127.0.0.1', port: adminPort, base_url: `http://127.0.0.1:${adminPort}/` },
     },
     selfservice: {
       default_browser_return_url: `${publicUrl}/`,
       allowed_return_urls: [publicUrl, ...(options.returnUrls ?? [])],
-      methods: { password: { enabled: true, config: { haveibeenpwned_enabled: false } } },
-      flows: { login: { ui_url: `${publicUrl}/login` } },
+      methods: {
+        password: { enabled: true, config: { haveibeenpwned_enabled: false } },
+        totp: { enabled: true, config: { issuer: 'ory-envoy' } },
+      },
+      flows: {
+        error: { ui_url: `${uiUrl}/error` },
+        login: { ui_url: `${uiUrl}/login` },
+        settings: { ui_url: `${uiUrl}/settings`, required_aal: requiredAal },
+      },
     },
-    session: { lifespan: `${options.sessionLifespanSeconds ?? 24 * 60 * 60}s`, cookie: { name: cookieName } },
+    session: {
+      lifespan: `${options.sessionLifespanSeconds ?? 24 * 60 * 60}s`,
+      cookie: { name: cookieName },
+      whoami: { required_aal: requiredAal },
+    },
     identity: { default_schema_id: 'person', schemas: [{ id: 'person', url: `file://${schemaFile}` }] },
     hashers: { algorithm: 'bcrypt', bcrypt: { cost: 4 } },
     secrets: { cookie: [secret], cipher: [secret] },
@@ -125,7 +138,10 @@ const personSchema = {
         email: {
           type: 'string',
           format: 'email',
-          'ory.sh/kratos': { credentials: { password: { identifier: true } }, verification: { via: 'email' } },
+          'ory.sh/kratos': {
+            credentials: { password: { identifier: true }, totp: { account_name: true } },
+            verification: { via: 'email' },
+          },
         },
         name: { type: ['string', 'object'] },
       },

@@ -4,7 +4,7 @@ import type { Context } from 'hono';
 
 export type DevContext = Context<{ Bindings: HttpBindings }>;
 
-type Status = 200 | 201 | 400 | 401 | 403 | 404 | 405 | 409 | 415 | 500;
+type Status = 200 | 201 | 400 | 401 | 403 | 404 | 409 | 410 | 415 | 422 | 500;
 
 const noStore = 'private, no-cache, no-store, must-revalidate';
 
@@ -26,7 +26,9 @@ const titles: Readonly<Record<number, readonly [status: string, message: string]
   403: ['Forbidden', 'The requested action was forbidden'],
   404: ['Not Found', 'Unable to locate the resource'],
   409: ['Conflict', 'The resource could not be created due to a conflict'],
+  410: ['Gone', 'The resource is no longer available'],
   415: ['Unsupported Media Type', 'Send JSON'],
+  422: ['Unprocessable Entity', 'The request cannot be carried out'],
   500: ['Internal Server Error', 'An internal server error occurred'],
 };
 
@@ -34,13 +36,16 @@ export interface Fault {
   readonly id?: string;
   readonly reason?: string;
   readonly message?: string;
+  /** Where a browser is to go: beside the error and, where Kratos repeats it there, in its `details`. */
+  readonly redirect?: string;
+  readonly details?: Readonly<Record<string, string>>;
 }
 
 /** Kratos's error: `{"error":{code, status, reason, message}}`, with an `id` where the caller is to act on it. */
 export function fault(
   c: DevContext,
-  status: Exclude<Status, 200 | 201 | 405>,
-  { id, reason, message }: Fault,
+  status: Exclude<Status, 200 | 201>,
+  { id, reason, message, redirect, details }: Fault,
 ): Response {
   const [title, usual] = titles[status] ?? ['Error', 'Error'];
   const error = {
@@ -48,11 +53,13 @@ export function fault(
     code: status,
     status: title,
     ...(reason === undefined ? {} : { reason }),
+    ...(details === undefined ? {} : { details }),
     message: message ?? usual,
   };
   c.header('Cache-Control', noStore);
   c.header('Content-Type', 'application/json');
-  return c.body(JSON.stringify({ error }), status);
+  const body = redirect === undefined ? { error } : { error, redirect_browser_to: redirect };
+  return c.body(JSON.stringify(body), status);
 }
 
 /** RFC 6749 section 5.2, as Hydra words it. */
@@ -116,4 +123,8 @@ export function member(value: unknown, name: string): unknown {
 export function textMember(value: unknown, name: string): string {
   const found = member(value, name);
   return typeof found === 'string' ? found : '';
+}
+
+export function list(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
 }

@@ -1,13 +1,13 @@
 import { afterEach, expect, test } from 'vitest';
-import { startDemoApp } from './app.ts';
+import { type DemoRule, startDemoApp } from './app.ts';
 import type { Listening } from './listen.ts';
 
 const identityHeaders = ['X-User-Id', 'X-User-Email'];
 const started: Listening[] = [];
 
-async function start(port = 0): Promise<Listening> {
+async function start(port = 0, more: { rules?: DemoRule[]; settingsUrl?: string } = {}): Promise<Listening> {
   const links = { loginUrl: 'http://127.0.0.1:1/login?a=b&c=d', logoutUrl: 'http://127.0.0.1:1/logout' };
-  const app = await startDemoApp({ port, ...links, identityHeaders });
+  const app = await startDemoApp({ port, ...links, identityHeaders, ...more });
   started.push(app);
   return app;
 }
@@ -67,6 +67,25 @@ test('without an identity the page offers to log in', async () => {
   expect(page).toContain('stranger');
   expect(page).toContain('href="http://127.0.0.1:1/login?a=b&amp;c=d"');
   expect(page).not.toContain('Log out');
+});
+
+test('a link for each rule says what it asks, and which one this page is', async () => {
+  const rules = [
+    { name: 'admin', href: '/admin/', note: 'a second factor' },
+    { name: 'app', href: 'http://127.0.0.1:8080/orders?a=b', note: '<any> session' },
+  ];
+  const app = await start(0, { rules });
+  const page = await (await fetch(`${app.url}/orders?a=b`, { headers: { accept: 'text/html' } })).text();
+  expect(page).toContain('<a href="/admin/"><strong>admin</strong> <span>a second factor</span></a>');
+  expect(page).toContain('aria-current="page"><strong>app</strong> <span>&lt;any&gt; session</span></a>');
+  expect(page.split('aria-current').length).toBe(3);
+});
+
+test('who is known is led to the settings of the account, a stranger is not', async () => {
+  const app = await start(0, { settingsUrl: 'http://127.0.0.1:1/settings?x' });
+  const known = { accept: 'text/html', 'x-user-id': 'id-1' };
+  expect(await (await fetch(app.url, { headers: known })).text()).toContain('href="http://127.0.0.1:1/settings?x"');
+  expect(await (await fetch(app.url, { headers: { accept: 'text/html' } })).text()).not.toContain('settings?x');
 });
 
 test('nothing from the request becomes markup', async () => {

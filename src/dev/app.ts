@@ -15,6 +15,18 @@ export interface DemoAppOptions {
   readonly logoutUrl: string;
   /** The names of the headers in which the edge says who it is. */
   readonly identityHeaders: readonly string[];
+  /** Where the account's settings are, the second factor among them. */
+  readonly settingsUrl?: string;
+  /** One link for each rule of the policy. */
+  readonly rules?: readonly DemoRule[];
+}
+
+export interface DemoRule {
+  readonly name: string;
+  /** Where a click tries the rule. */
+  readonly href: string;
+  /** What the rule asks, in plain words. */
+  readonly note: string;
 }
 
 type Header = readonly [name: string, value: string];
@@ -90,6 +102,7 @@ interface Shown {
 }
 
 function page({ line, headers, identity, options }: Shown): Markup {
+  const { rules = [], settingsUrl, loginUrl, logoutUrl } = options;
   const known = identity.length > 0;
   const who = known
     ? html`<h1>Hello, <span class="good">${decoded(greeting(identity))}</span></h1>
@@ -97,15 +110,33 @@ function page({ line, headers, identity, options }: Shown): Markup {
 <table>${identity.map(([name, value]) => row(name, decoded(value)))}</table>`
     : html`<h1>Hello, stranger</h1>
 <p class="soft">The edge let this request through without an identity: this page is open to anyone.</p>`;
-  return html`<section>
+  const settings = known && settingsUrl !== undefined ? link(settingsUrl, 'Account settings', true) : '';
+  return html`<section class="${known ? 'known' : ''}">
 ${who}
-<nav>${known ? link(options.logoutUrl, 'Log out', true) : link(options.loginUrl, 'Log in', false)}</nav>
+<nav>${known ? link(logoutUrl, 'Log out', true) : link(loginUrl, 'Log in', false)} ${settings}</nav>
 </section>
+${rules.length === 0 ? '' : ruleList(rules, line.split(' ')[1] ?? '')}
 <section>
 <h2>The request as it arrived</h2>
 <pre tabindex="0">${line}</pre>
 <table>${headers.map(([name, value]) => row(name, value))}</table>
 </section>`;
+}
+
+function ruleList(rules: readonly DemoRule[], path: string): Markup {
+  const entry = ({ name, href, note }: DemoRule) => {
+    const here = href === path || (URL.canParse(href) && pathOf(href) === path);
+    return html`<li><a href="${href}"${here ? html` aria-current="page"` : ''}><strong>${name}</strong> <span>${note}</span></a></li>`;
+  };
+  return html`<section>
+<h2>Try the rules</h2>
+<ul class="rules">${rules.map(entry)}</ul>
+</section>`;
+}
+
+function pathOf(address: string): string {
+  const { pathname, search } = new URL(address);
+  return `${pathname}${search}`;
 }
 
 /** The most human of the identity headers: one with an address in it, else the first. */

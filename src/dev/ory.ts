@@ -1,21 +1,24 @@
 // The development Ory: what the edge needs of Kratos and Hydra, on one origin, in memory, on loopback. Network.
 import type { HttpBindings } from '@hono/node-server';
 import { Hono } from 'hono';
-import * as admin from './admin.ts';
 import { type DevContext, fault, json } from './answer.ts';
-import { type Client, Clients } from './clients.ts';
-import { csrfCookieName } from './csrf.ts';
-import { Flows } from './flows.ts';
-import { Identities, type Identity } from './identities.ts';
-import { accessTokenKeySet, Keys } from './keys.ts';
+import { hasForeignBase } from './base-url.ts';
+import { showHome } from './home-page.ts';
+import { type Client, Clients } from './hydra/clients.ts';
+import { accessTokenKeySet, Keys } from './hydra/keys.ts';
+import { addHydra, addHydraAdmin } from './hydra/routes.ts';
+import { Tokens } from './hydra/tokens.ts';
+import { csrfCookieName } from './kratos/csrf.ts';
+import { Flows } from './kratos/flows.ts';
+import { Identities } from './kratos/identities.ts';
+import { addKratos, addKratosAdmin } from './kratos/routes.ts';
+import { type RequiredAal, Sessions } from './kratos/sessions.ts';
 import { listen } from './listen.ts';
-import { beginApi, beginBrowser, loginPage, showFlow, submit } from './login.ts';
-import { showHome, showProblem } from './login-page.ts';
-import { logout, logoutApi, logoutBrowser, logoutLink } from './logout.ts';
 import { developmentHeader } from './page.ts';
-import { presentedToken, Sessions, whoami } from './sessions.ts';
+import { showProblem } from './problem-page.ts';
+import { isLoopbackUrl } from './return-to.ts';
 import type { DevUser, State } from './state.ts';
-import { Tokens } from './tokens.ts';
+import { totpCode } from './totp.ts';
 
 export interface DevOryOptions {
   /** Default: `127.0.0.1`. Only a loopback address is taken. */
@@ -30,6 +33,10 @@ export interface DevOryOptions {
   readonly clock?: () => number;
   /** Default: a day. */
   readonly sessionLifespanSeconds?: number;
+  /** What whoami and settings ask of a session. Default: `highest_available`, the second factor of whoever has one. */
+  readonly requiredAal?: RequiredAal;
+  /** Written into every cookie as `Domain=`, as Ory Network does for its own host. Default: none. */
+  readonly cookieDomain?: string;
 }
 
 export interface DevOry {
@@ -41,14 +48,37 @@ export interface DevOry {
   sign(claims: Record<string, unknown>, header?: Record<string, unknown>): Promise<string>;
   /** A new signing key, first of its set; the old ones stay published. */
   rotateKey(): Promise<void>;
+  /** The code that the authenticator app of a seeded user shows now. @throws {RangeError} where they have none */
+  totpCode(user: DevUser): string;
   close(): Promise<void>;
 }
 
 const daySeconds = 24 * 60 * 60;
 const maxBodyBytes = 64 * 1024;
-const seeds = [
-  { name: 'Ada Lovelace', first: 'Ada', last: 'Lovelace', email: 'ada@example.com', password: 'ada-123' },
-  { name: 'Grace Hopper', first: 'Grace', last: 'Hopper', email: 'grace@example.com', password: 'grace-123' },
+/** The same on every start, so that bookmarks, test data and telephones stay good. */
+const seeds: readonly (Omit<DevUser, 'name'> & { readonly first: string; readonly last: string })[] = [
+  {
+    id: '11111111-1111-4111-8111-111111111111',
+    first: 'Ada',
+    last: 'Lovelace',
+    email: 'ada@example.com',
+    password: 'ada-123',
+  },
+  {
+    id: '22222222-2222-4222-8222-222222222222',
+    first: 'Grace',
+    last: 'Hopper',
+    email: 'grace@example.com',
+    password: 'grace-123',
+  },
+  {
+    id: '33333333-3333-4333-8333-333333333333',
+    first: 'Katherine',
+    last: 'Johnson',
+    email: 'katherine@example.com',
+    password: 'katherine-123',
+    totpSecret: 'DEVELOPMENTORYSECONDFACTOR234567',
+  },
 ];
 
 /** @throws Node's own error where the port is in use (`EADDRINUSE`) */
@@ -77,6 +107,8 @@ export async function startDevOry(options: DevOryOptions): Promise<DevOry> {
       issuer,
       clock,
       csrfCookie: csrfCookieName(url),
+      cookieDomain: options.cookieDomain,
+      requiredAal: options.requiredAal ?? 'highest_available',
       people: users,
       identities,
       sessions: new Sessions(clock, (options.sessionLifespanSeconds ?? daySeconds) * 1000),
@@ -94,15 +126,23 @@ export async function startDevOry(options: DevOryOptions): Promise<DevOry> {
     client: { id: client.id, secret: client.secret, audience: client.audience },
     sign: (claims, header) => keys.sign(claims, header),
     rotateKey: () => keys.rotate(accessTokenKeySet),
+    totpCode(user) {
+      if (user.totpSecret === undefined) throw new RangeError(`${user.email} has no second factor`);
+      return totpCode(user.totpSecret, clock());
+    },
     close: listening.close,
   };
 }
 
 async function seed(identities: Identities): Promise<DevUser[]> {
   const users: DevUser[] = [];
-  for (const { name, first, last, email, password } of seeds) {
-    const created = await identities.create({ traits: { email, name: { first, last } }, password, verified: true });
-    if (created.kind === 'created') users.push({ id: created.identity.id, name, email, password });
+  for (const { first, last, ...user } of seeds) {
+    const created = await identities.create({
+      ...user,
+      traits: { email: user.email, name: { first, last } },
+      verified: true,
+    });
+    if (created.kind === 'created') users.push({ ...user, name: `${first} ${last}` });
   }
   return users;
 }
@@ -119,66 +159,25 @@ function routes(state: State, client: Client): Hono<{ Bindings: HttpBindings }> 
     if (Number(c.req.header('content-length') ?? 0) > maxBodyBytes) return c.text('The body is too long.\n', 413);
     return next();
   });
+  // A page whose name was made to point here would pass for this origin: what has no other guard answers to its own.
+  app.use('/admin/*', async (c, next) => (isLoopbackUrl(new URL(c.req.url)) ? next() : fault(c, 403, {})));
+  app.use(async (c, next) => (hasForeignBase(c) ? refuseBase(c) : next()));
   app.onError((error, c) => fault(c, 500, { reason: error.name }));
   app.notFound((c) =>
     c.req.header('accept')?.includes('text/html') ? showProblem(c, 404, 'No such page.') : fault(c, 404, {}),
   );
 
-  app.get('/', (c) => home(c, state, client));
+  app.get('/', (c) => showHome(c, state, client));
   app.get('/health/:what', (c) => json(c, 200, { status: 'ok' }));
-  app.get('/schemas/person', (c) => json(c, 200, { $id: 'person', type: 'object' }));
-  app.all('/sessions/whoami', (c) => whoami(c, state.sessions, state.url));
-
-  app.get('/self-service/login/api', (c) => beginApi(c, state));
-  app.get('/self-service/login/browser', (c) => beginBrowser(c, state));
-  app.get('/self-service/login/flows', (c) => showFlow(c, state));
-  app.post('/self-service/login', (c) => submit(c, state));
-  app.get('/login', (c) => loginPage(c, state));
-  app.delete('/self-service/logout/api', (c) => logoutApi(c, state));
-  app.get('/self-service/logout/browser', (c) => logoutBrowser(c, state));
-  app.get('/self-service/logout', (c) => logout(c, state));
-  app.get('/logout', (c) => logoutLink(c, state));
-
-  app.get('/.well-known/openid-configuration', (c) => json(c, 200, discovery(state)));
-  app.get('/.well-known/jwks.json', (c) => json(c, 200, state.keys.jwks()));
-  app.post('/oauth2/token', (c) => state.tokens.token(c));
-
-  app.post('/admin/oauth2/introspect', (c) => state.tokens.introspect(c));
-  app.post('/admin/clients', (c) => admin.createClient(c, state));
-  app.put('/admin/keys/:set/:kid', (c) => admin.putKey(c, state));
-  app.delete('/admin/sessions/:id', (c) => admin.deleteSession(c, state));
-  app.get('/admin/identities', (c) => admin.listIdentities(c, state));
-  app.post('/admin/identities', (c) => admin.createIdentity(c, state));
-  app.get('/admin/identities/:id', (c) => withIdentity(c, state, admin.showIdentity));
-  app.patch('/admin/identities/:id', (c) => withIdentity(c, state, admin.patchIdentity));
-  app.put('/admin/identities/:id', (c) => withIdentity(c, state, admin.putIdentity));
-  app.delete('/admin/identities/:id', (c) => withIdentity(c, state, admin.deleteIdentity));
-  app.delete('/admin/identities/:id/sessions', (c) => withIdentity(c, state, admin.deleteIdentitySessions));
+  addKratos(app, state);
+  addKratosAdmin(app, state);
+  addHydra(app, state);
+  addHydraAdmin(app, state);
   return app;
 }
 
-type IdentityHandler = (c: DevContext, state: State, identity: Identity) => Response | Promise<Response>;
-
-function withIdentity(c: DevContext, state: State, handler: IdentityHandler): Response | Promise<Response> {
-  const identity = state.identities.get(c.req.param('id') ?? '');
-  return identity ? handler(c, state, identity) : fault(c, 404, {});
-}
-
-function home(c: DevContext, { sessions, url, people }: State, client: Client): Response | Promise<Response> {
-  const email = sessions.active(presentedToken(c, sessions))?.identity.identifier;
-  return showHome(c, { url, email, people, client });
-}
-
-/** Only what is there: nobody is sent to an authorization endpoint that does not exist. */
-function discovery({ issuer, url }: State): Record<string, unknown> {
-  return {
-    issuer,
-    token_endpoint: `${url}/oauth2/token`,
-    jwks_uri: `${url}/.well-known/jwks.json`,
-    grant_types_supported: ['client_credentials'],
-    token_endpoint_auth_methods_supported: ['client_secret_post', 'client_secret_basic'],
-    id_token_signing_alg_values_supported: ['RS256'],
-    subject_types_supported: ['public'],
-    response_types_supported: [],
-  };
+function refuseBase(c: DevContext): Response {
+  return fault(c, 400, {
+    reason: 'Ory-Base-URL-Rewrite: the development Ory takes http and https to this machine alone.',
+  });
 }

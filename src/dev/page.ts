@@ -5,10 +5,14 @@ import type { DevContext } from './answer.ts';
 /** What `html` makes: text in it has been escaped. */
 export type Markup = ReturnType<typeof html>;
 
+export type PageStatus = 200 | 400 | 401 | 403 | 404 | 410 | 502;
+
 interface Page {
   readonly title: string;
   readonly note: string;
   readonly main: Markup;
+  /** Where its forms go, beside this machine: origins. */
+  readonly formOrigins?: readonly string[];
 }
 
 /** Set on every answer of both servers. */
@@ -17,21 +21,20 @@ export const developmentHeader = ['X-Ory-Envoy-Development', 'not for production
 const formTargets = "'self' http://127.0.0.1:* https://127.0.0.1:* http://localhost:* https://localhost:*";
 
 /** No script at all; a form may end up, by way of a redirect, on another port of this machine. */
-const contentSecurityPolicy = [
-  "default-src 'none'",
-  "style-src 'unsafe-inline'",
-  `form-action ${formTargets}`,
-  "base-uri 'none'",
-  "frame-ancestors 'none'",
-].join('; ');
+function contentSecurityPolicy(formOrigins: readonly string[]): string {
+  return [
+    "default-src 'none'",
+    "style-src 'unsafe-inline'",
+    'img-src data:',
+    `form-action ${[formTargets, ...formOrigins].join(' ')}`,
+    "base-uri 'none'",
+    "frame-ancestors 'none'",
+  ].join('; ');
+}
 
-export function showPage(
-  c: DevContext,
-  page: Page,
-  status: 200 | 400 | 401 | 403 | 404 = 200,
-): Response | Promise<Response> {
+export function showPage(c: DevContext, page: Page, status: PageStatus = 200): Response | Promise<Response> {
   c.header('Cache-Control', 'no-store');
-  c.header('Content-Security-Policy', contentSecurityPolicy);
+  c.header('Content-Security-Policy', contentSecurityPolicy(page.formOrigins ?? []));
   c.header('Referrer-Policy', 'no-referrer');
   c.header('X-Content-Type-Options', 'nosniff');
   return c.html(render(page), status);
@@ -93,6 +96,16 @@ ul.people button { margin: 0; }
 table { width: 100%; border-collapse: collapse; font-size: .92rem; }
 th, td { text-align: left; vertical-align: top; padding: .4rem .5rem .4rem 0; border-top: 1px solid var(--line); }
 tr:first-child > * { border-top: 0; }
+ul.rules { list-style: none; margin: 0; padding: 0; display: grid; gap: .5rem; }
+ul.rules a { display: flex; gap: .25rem .9rem; flex-wrap: wrap; align-items: baseline; padding: .6rem .8rem; color: inherit;
+  border: 1px solid var(--line); border-radius: 10px; text-decoration: none; }
+ul.rules a:hover { border-color: var(--accent); } ul.rules strong { color: var(--accent); }
+ul.rules span { color: var(--soft); } ul.rules a[aria-current] { background: var(--code); }
+.known { border-top: 3px solid var(--good); }
+small { color: var(--soft); } .done { color: var(--good); } figure { margin: 0 0 .9rem; } figure img { border-radius: 8px;
+  image-rendering: pixelated; max-width: 100%; height: auto; display: block; }
+label.check { display: flex; gap: .6rem; align-items: center; } label.check input { width: auto; }
+p.code { display: flex; gap: .9rem; align-items: center; } p.code button { margin: 0; } p.code code { font-size: 1.35rem; }
 th { font-weight: 500; color: var(--soft); width: 13rem; overflow-wrap: anywhere; } td { overflow-wrap: anywhere; }
 nav { display: flex; gap: .6rem; flex-wrap: wrap; margin-top: 1.1rem; }
 `;

@@ -10,7 +10,12 @@ const loopbackHosts = new Set(['127.0.0.1', 'localhost', '[::1]']);
 export function safeReturnTo(address: string, base: string): string | undefined {
   if (!URL.canParse(address, base)) return undefined;
   const url = new URL(address, base);
+  return isLoopbackUrl(url) ? url.href : undefined;
+}
+
+/** http or https to this machine, without a user in it. */
+export function isLoopbackUrl(url: URL): boolean {
   const web = url.protocol === 'http:' || url.protocol === 'https:';
-  if (!web || url.username !== '' || url.password !== '') return undefined;
-  return loopbackHosts.has(url.hostname) || url.hostname.endsWith('.localhost') ? url.href : undefined;
+  if (!web || url.username !== '' || url.password !== '') return false;
+  return loopbackHosts.has(url.hostname) || url.hostname.endsWith('.localhost');
 }

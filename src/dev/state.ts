@@ -1,25 +1,29 @@
 // What the routes of one development Ory share. No I/O.
-import type { Clients } from './clients.ts';
-import type { Flows } from './flows.ts';
-import type { Identities } from './identities.ts';
-import type { Keys } from './keys.ts';
-import type { Sessions } from './sessions.ts';
-import type { Tokens } from './tokens.ts';
+import type { Clients } from './hydra/clients.ts';
+import type { Keys } from './hydra/keys.ts';
+import type { Tokens } from './hydra/tokens.ts';
+import type { Flows } from './kratos/flows.ts';
+import type { Identities } from './kratos/identities.ts';
+import type { RequiredAal, Sessions } from './kratos/sessions.ts';
 
-/** A seeded user; the password is no secret. */
+/** A seeded user; neither the password nor the secret of the authenticator app is one. */
 export interface DevUser {
   readonly id: string;
   readonly name: string;
   readonly email: string;
   readonly password: string;
+  /** In base32; only of who has a second factor. */
+  readonly totpSecret?: string;
 }
 
 export interface State {
-  /** Where the development Ory answers, without a slash at the end. */
+  /** Where the development Ory answers, without a slash at the end; `baseUrl` says what it writes into answers. */
   readonly url: string;
   readonly issuer: string;
   readonly clock: () => number;
   readonly csrfCookie: string;
+  readonly cookieDomain: string | undefined;
+  readonly requiredAal: RequiredAal;
   readonly people: readonly DevUser[];
   readonly identities: Identities;
   readonly sessions: Sessions;

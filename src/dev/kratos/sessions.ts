@@ -1,11 +1,25 @@
-// Sessions of the development Ory and `/sessions/whoami`: which credential counts, and what it answers. No I/O.
+// The sessions of the development Ory, and how strong each is. No I/O.
 import { createCipheriv, createDecipheriv, randomBytes, randomUUID } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
-import { cookieValues, type DevContext, fault, firstHeader, json } from './answer.ts';
+import { randomToken } from '../random.ts';
 import { type Identity, identityJson } from './identities.ts';
-import { randomToken } from './random.ts';
 
-export const sessionCookie = 'ory_kratos_session';
+export type Aal = 'aal1' | 'aal2';
+
+/** What whoami and settings ask of a session: the second factor of whoever has one, or none. */
+export type RequiredAal = 'aal1' | 'highest_available';
+
+interface Device {
+  readonly id: string;
+  readonly ip_address: string;
+  readonly user_agent: string;
+  readonly location: '';
+}
+
+interface CompletedMethod {
+  readonly method: 'password' | 'totp';
+  readonly completedAtMs: number;
+}
 
 export interface Session {
   readonly id: string;
@@ -13,12 +27,16 @@ export interface Session {
   readonly logoutToken: string;
   readonly identity: Identity;
   readonly issuedAtMs: number;
-  readonly expiresAtMs: number;
-  readonly device: Readonly<Record<string, string>>;
+  authenticatedAtMs: number;
+  expiresAtMs: number;
+  methods: readonly CompletedMethod[];
+  devices: readonly Device[];
   ended: boolean;
 }
 
 const maxSessions = 10_000;
+/** Of the logins into one session. */
+const maxRemembered = 20;
 
 export class Sessions {
   readonly #byToken = new LRUCache<string, Session>({
@@ -43,13 +61,28 @@ export class Sessions {
       logoutToken: randomToken('ory_lo_'),
       identity,
       issuedAtMs: now,
+      authenticatedAtMs: now,
       expiresAtMs: now + this.#lifespanMs,
-      device: { id: randomUUID(), ip_address: ipAddress, user_agent: userAgent, location: '' },
+      methods: [{ method: 'password', completedAtMs: now }],
+      devices: [newDevice(ipAddress, userAgent)],
       ended: false,
     };
     this.#byToken.set(session.token, session);
     this.#byId.set(session.id, session);
     return session;
+  }
+
+  /** One more login into the same session: a second factor, or a password given anew. It lives on from now. */
+  refresh(session: Session, method: CompletedMethod['method'], ipAddress: string, userAgent: string): void {
+    this.addMethod(session, method);
+    session.authenticatedAtMs = this.#clock();
+    session.expiresAtMs = session.authenticatedAtMs + this.#lifespanMs;
+    session.devices = [...session.devices, newDevice(ipAddress, userAgent)].slice(-maxRemembered);
+  }
+
+  /** Who enrols an authenticator app has shown its code, and is at aal2 with it. */
+  addMethod(session: Session, method: CompletedMethod['method']): void {
+    session.methods = [...session.methods, { method, completedAtMs: this.#clock() }].slice(-maxRemembered);
   }
 
   /** The session of that token while it is good: not ended, not expired, its identity active. */
@@ -62,6 +95,20 @@ export class Sessions {
   /** Ends it, but remembers that it was: ending it once more is no error for Kratos either. */
   end(session: Session): void {
     session.ended = true;
+  }
+
+  /** All that live, newest first. */
+  list(): Session[] {
+    return [...this.#byId.values()].filter((session) => this.active(session.token) === session).reverse();
+  }
+
+  listOf(identity: Identity): Session[] {
+    return this.list().filter((session) => session.identity === identity);
+  }
+
+  /** Also one that has ended. */
+  get(id: string): Session | undefined {
+    return this.#byId.get(id);
   }
 
   /** By token. False where there never was one. */
@@ -106,49 +153,38 @@ export class Sessions {
   }
 }
 
-/** Kratos's precedence: `X-Session-Token`, the first session cookie that opens, `Authorization: Bearer`. '' is none. */
-export function presentedToken(c: DevContext, sessions: Sessions): string {
-  return firstHeader(c, 'x-session-token') || cookieToken(c, sessions) || bearerToken(c);
+function newDevice(ipAddress: string, userAgent: string): Device {
+  return { id: randomUUID(), ip_address: ipAddress, user_agent: userAgent, location: '' };
 }
 
-/** The token in the session cookie, '' without a cookie that opens. */
-export function cookieToken(c: DevContext, sessions: Sessions): string {
-  for (const value of cookieValues(c, sessionCookie)) {
-    const token = sessions.unseal(value);
-    if (token !== undefined) return token;
-  }
-  return '';
+export function aalOf(session: Session): Aal {
+  return session.methods.some(({ method }) => method === 'totp') ? 'aal2' : 'aal1';
 }
 
-function bearerToken(c: DevContext): string {
-  const [scheme = '', token = '', ...rest] = firstHeader(c, 'authorization').split(' ');
-  return scheme.toLowerCase() === 'bearer' && rest.length === 0 ? token : '';
+/** False where the person has a second factor, the session has not seen it, and it is asked for. */
+export function satisfies(session: Session, required: RequiredAal): boolean {
+  const wanted = required === 'highest_available' && session.identity.totpSecret !== undefined;
+  return !wanted || aalOf(session) === 'aal2';
 }
 
-/** `/sessions/whoami`. A broken cookie beside a good credential is Kratos's own 500, identity header included. */
-export function whoami(c: DevContext, sessions: Sessions, baseUrl: string): Response {
-  c.header('Vary', 'Cookie');
-  const session = sessions.active(presentedToken(c, sessions));
-  if (!session) return fault(c, 401, { reason: 'No valid session credentials found in the request.' });
-  c.header('X-Kratos-Authenticated-Identity-Id', session.identity.id);
-  const hasCookie = cookieValues(c, sessionCookie).length > 0;
-  if (hasCookie && cookieToken(c, sessions) === '') {
-    return fault(c, 500, { message: 'The session cookie could not be decoded.' });
-  }
-  return json(c, 200, sessionJson(session, baseUrl));
-}
-
-export function sessionJson(session: Session, baseUrl: string): Record<string, unknown> {
-  const issuedAt = new Date(session.issuedAtMs).toISOString();
+export function sessionJson(session: Session, base: string): Record<string, unknown> {
   return {
     id: session.id,
-    active: true,
-    expires_at: new Date(session.expiresAtMs).toISOString(),
-    authenticated_at: issuedAt,
-    authenticator_assurance_level: 'aal1',
-    authentication_methods: [{ method: 'password', aal: 'aal1', completed_at: issuedAt }],
-    issued_at: issuedAt,
-    identity: identityJson(session.identity, baseUrl),
-    devices: [session.device],
+    active: !session.ended,
+    expires_at: time(session.expiresAtMs),
+    authenticated_at: time(session.authenticatedAtMs),
+    authenticator_assurance_level: aalOf(session),
+    authentication_methods: session.methods.map(({ method, completedAtMs }) => ({
+      method,
+      aal: method === 'totp' ? 'aal2' : 'aal1',
+      completed_at: time(completedAtMs),
+    })),
+    issued_at: time(session.issuedAtMs),
+    identity: identityJson(session.identity, base),
+    devices: session.devices,
   };
+}
+
+function time(ms: number): string {
+  return new Date(ms).toISOString();
 }

@@ -11,11 +11,14 @@ export interface Identity {
   stateChangedAt: string;
   traits: Readonly<Record<string, unknown>>;
   metadataPublic: unknown;
-  readonly verified: boolean;
+  metadataAdmin: unknown;
+  verified: boolean;
   readonly addressId: string;
   readonly createdAt: string;
   updatedAt: string;
-  readonly password: Hash | undefined;
+  password: Hash | undefined;
+  /** In base32. With one, there is a second factor. */
+  totpSecret: string | undefined;
 }
 
 interface Hash {
@@ -24,11 +27,15 @@ interface Hash {
 }
 
 export interface NewIdentity {
+  /** Default: a random one. */
+  readonly id?: string;
   readonly traits: Readonly<Record<string, unknown>>;
   readonly password?: string;
   readonly verified?: boolean;
   readonly state?: State;
   readonly metadataPublic?: unknown;
+  readonly metadataAdmin?: unknown;
+  readonly totpSecret?: string;
 }
 
 export type Created =
@@ -57,17 +64,19 @@ export class Identities {
     if (this.#byIdentifier.has(identifier)) return { kind: 'conflict' };
     const now = this.#now();
     const identity: Identity = {
-      id: randomUUID(),
+      id: given.id ?? randomUUID(),
       identifier,
       state: given.state ?? 'active',
       stateChangedAt: now,
       traits: given.traits,
       metadataPublic: given.metadataPublic ?? null,
+      metadataAdmin: given.metadataAdmin ?? null,
       verified: given.verified ?? false,
       addressId: randomUUID(),
       createdAt: now,
       updatedAt: now,
       password,
+      totpSecret: given.totpSecret,
     };
     this.#byId.set(identity.id, identity);
     this.#byIdentifier.set(identifier, identity);
@@ -90,21 +99,39 @@ export class Identities {
   setState(identity: Identity, state: State): void {
     identity.state = state;
     identity.stateChangedAt = this.#now();
-    identity.updatedAt = identity.stateChangedAt;
+    this.#touch(identity);
   }
 
-  /** False where the traits have no email, or one that belongs to somebody else. */
-  setTraits(identity: Identity, traits: Readonly<Record<string, unknown>>): boolean {
+  /** Not where the traits have no email, or one that belongs to somebody else. A new address is not verified. */
+  setTraits(identity: Identity, traits: Readonly<Record<string, unknown>>): 'set' | 'no_email' | 'taken' {
     const identifier = identifierOf(traits);
-    if (identifier === undefined) return false;
+    if (identifier === undefined) return 'no_email';
     const owner = this.#byIdentifier.get(identifier);
-    if (owner !== undefined && owner !== identity) return false;
+    if (owner !== undefined && owner !== identity) return 'taken';
     this.#byIdentifier.delete(identity.identifier);
     this.#byIdentifier.set(identifier, identity);
+    if (identifier !== identity.identifier) identity.verified = false;
     identity.identifier = identifier;
     identity.traits = traits;
-    identity.updatedAt = this.#now();
-    return true;
+    this.#touch(identity);
+    return 'set';
+  }
+
+  async setPassword(identity: Identity, password: string): Promise<void> {
+    identity.password = await hashPassword(password);
+    this.#touch(identity);
+  }
+
+  /** `undefined` takes the second factor away. */
+  setTotp(identity: Identity, secret: string | undefined): void {
+    identity.totpSecret = secret;
+    this.#touch(identity);
+  }
+
+  setMetadata(identity: Identity, metadataPublic: unknown, metadataAdmin: unknown): void {
+    identity.metadataPublic = metadataPublic ?? null;
+    identity.metadataAdmin = metadataAdmin ?? null;
+    this.#touch(identity);
   }
 
   async withPassword(identifier: string, password: string): Promise<Identity | undefined> {
@@ -112,6 +139,10 @@ export class Identities {
     if (!identity?.password) return undefined;
     const given = await derive(password, identity.password.salt);
     return timingSafeEqual(given, identity.password.hash) ? identity : undefined;
+  }
+
+  #touch(identity: Identity): void {
+    identity.updatedAt = this.#now();
   }
 
   #now(): string {

@@ -1,7 +1,7 @@
 // OAuth2 clients of the development Ory, and what each may ask for. No I/O.
 import { createHash, randomUUID, timingSafeEqual } from 'node:crypto';
-import { member, textMember } from './answer.ts';
-import { randomToken } from './random.ts';
+import { member, textMember } from '../answer.ts';
+import { randomToken } from '../random.ts';
 
 type Strategy = 'jwt' | 'opaque';
 

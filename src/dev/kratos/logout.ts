@@ -1,12 +1,14 @@
 // Logout at the development Ory: by session token, or by a browser's cookie. No I/O.
-import { deleteCookie } from 'hono/cookie';
-import { type DevContext, fault, json, noContent, readJson, textMember, wantsJson } from './answer.ts';
+import { type DevContext, fault, json, noContent, readJson, textMember, wantsJson } from '../answer.ts';
+import { baseUrl } from '../base-url.ts';
+import { showProblem } from '../problem-page.ts';
+import { safeReturnTo } from '../return-to.ts';
+import type { State } from '../state.ts';
 import { renewCsrf } from './csrf.ts';
 import { refuseReturnTo } from './login.ts';
-import { showProblem } from './login-page.ts';
-import { safeReturnTo } from './return-to.ts';
-import { cookieToken, type Session, sessionCookie } from './sessions.ts';
-import type { State } from './state.ts';
+import { browserSession, deleteSessionCookie } from './presented.ts';
+import type { Session } from './sessions.ts';
+import { inactive } from './settings.ts';
 
 /** `DELETE /self-service/logout/api`. A token that was good once is not an error. */
 export async function logoutApi(c: DevContext, { sessions }: State): Promise<Response> {
@@ -17,7 +19,7 @@ export async function logoutApi(c: DevContext, { sessions }: State): Promise<Res
 
 /** `GET /self-service/logout/browser`: where this browser's logout is. */
 export function logoutBrowser(c: DevContext, state: State): Response | Promise<Response> {
-  const session = browserSession(c, state);
+  const session = browserSession(c, state.sessions);
   if (!session) return noSession(c);
   const target = logoutUrl(c, state, session);
   if (typeof target !== 'string') return target;
@@ -26,53 +28,46 @@ export function logoutBrowser(c: DevContext, state: State): Response | Promise<R
 
 /** `GET /logout`: the same for a link that a person clicks; it leads straight there. Kratos leaves this to the app. */
 export function logoutLink(c: DevContext, state: State): Response | Promise<Response> {
-  const session = browserSession(c, state);
+  const session = browserSession(c, state.sessions);
   if (session) {
     const target = logoutUrl(c, state, session);
     return typeof target === 'string' ? c.redirect(target, 303) : target;
   }
-  const wanted = c.req.query('return_to') ?? `${state.url}/`;
-  const returnTo = safeReturnTo(wanted, state.url);
+  const wanted = c.req.query('return_to') ?? `${baseUrl(c, state.url)}/`;
+  const returnTo = safeReturnTo(wanted, baseUrl(c, state.url));
   return returnTo === undefined ? refuseReturnTo(c, wanted) : c.redirect(returnTo, 303);
 }
 
 /** `GET /self-service/logout?token=` */
 export function logout(c: DevContext, state: State): Response | Promise<Response> {
-  const session = browserSession(c, state);
+  const session = browserSession(c, state.sessions);
   if (!session) return noSession(c);
   const token = c.req.query('token') ?? '';
   if (token === '') return refuse(c, 400, 'Please include a token in the URL query.');
   if (token !== session.logoutToken) return refuse(c, 403, 'The logout token does not match the session cookie.');
-  const wanted = c.req.query('return_to') ?? `${state.url}/`;
-  const returnTo = safeReturnTo(wanted, state.url);
+  const wanted = c.req.query('return_to') ?? `${baseUrl(c, state.url)}/`;
+  const returnTo = safeReturnTo(wanted, baseUrl(c, state.url));
   if (returnTo === undefined) return refuseReturnTo(c, wanted);
 
   state.sessions.end(session);
-  deleteCookie(c, sessionCookie, { path: '/', httpOnly: true, sameSite: 'Lax' });
-  renewCsrf(c, state.csrfCookie);
+  deleteSessionCookie(c, state);
+  renewCsrf(c, state);
   return wantsJson(c) ? noContent(c) : c.redirect(returnTo, 303);
 }
 
-function browserSession(c: DevContext, { sessions }: State): Session | undefined {
-  return sessions.active(cookieToken(c, sessions));
-}
-
 function logoutUrl(c: DevContext, state: State, session: Session): string | Response | Promise<Response> {
-  const target = new URL(`${state.url}/self-service/logout`);
+  const target = new URL(`${baseUrl(c, state.url)}/self-service/logout`);
   target.searchParams.set('token', session.logoutToken);
   const wanted = c.req.query('return_to');
   if (wanted === undefined) return target.href;
-  const returnTo = safeReturnTo(wanted, state.url);
+  const returnTo = safeReturnTo(wanted, baseUrl(c, state.url));
   if (returnTo === undefined) return refuseReturnTo(c, wanted);
   target.searchParams.set('return_to', returnTo);
   return target.href;
 }
 
 function noSession(c: DevContext): Response | Promise<Response> {
-  const reason = 'No active session was found in this request.';
-  if (!wantsJson(c)) return showProblem(c, 401, 'You are not logged in.');
-  const message = 'request does not have a valid authentication session';
-  return fault(c, 401, { id: 'session_inactive', reason, message });
+  return wantsJson(c) ? inactive(c) : showProblem(c, 401, 'You are not logged in.');
 }
 
 function refuse(c: DevContext, status: 400 | 403, reason: string): Response | Promise<Response> {

@@ -1,10 +1,8 @@
-// The admin APIs of the development Ory: identities, sessions, clients, keys. No I/O.
-import type { JWK } from 'jose';
-import { type DevContext, fault, json, member, noContent, readJson, textMember } from './answer.ts';
-import { clientFromJson, clientJson } from './clients.ts';
-import type { State as IdentityState } from './identities.ts';
-import { type Identity, identityJson } from './identities.ts';
-import type { State } from './state.ts';
+// The admin API of identities. No I/O.
+import { type DevContext, fault, json, member, noContent, readJson, textMember } from '../answer.ts';
+import { baseUrl } from '../base-url.ts';
+import type { State } from '../state.ts';
+import { type Identity, type State as IdentityState, identityJson } from './identities.ts';
 
 const notJson = { reason: 'The body must be JSON, sent as application/json.' };
 const badState = { reason: "Valid states are ('active', 'inactive').", message: 'identity state is not valid' };
@@ -16,18 +14,19 @@ export async function createIdentity(c: DevContext, { identities, url }: State):
   if (body === undefined) return fault(c, 400, notJson);
   const state = identityState(member(body, 'state') ?? 'active');
   if (!state) return fault(c, 400, badState);
-  const password = member(member(member(member(body, 'credentials'), 'password'), 'config'), 'password');
+  const password = sentPassword(body);
   const created = await identities.create({
     traits: record(member(body, 'traits')),
-    ...(typeof password === 'string' ? { password } : {}),
+    ...(password === undefined ? {} : { password }),
     verified: anyVerified(member(body, 'verifiable_addresses')),
     state,
     metadataPublic: member(body, 'metadata_public'),
+    metadataAdmin: member(body, 'metadata_admin'),
   });
   switch (created.kind) {
     case 'created':
-      c.header('Location', `${url}/admin/identities/${created.identity.id}`);
-      return json(c, 201, adminJson(created.identity, url));
+      c.header('Location', `${baseUrl(c, url)}/admin/identities/${created.identity.id}`);
+      return json(c, 201, adminJson(created.identity, baseUrl(c, url)));
     case 'invalid':
       return fault(c, 400, { reason: created.reason });
     case 'conflict':
@@ -41,12 +40,12 @@ export function listIdentities(c: DevContext, { identities, url }: State): Respo
   return json(
     c,
     200,
-    found.map((identity) => adminJson(identity, url)),
+    found.map((identity) => adminJson(identity, baseUrl(c, url))),
   );
 }
 
 export function showIdentity(c: DevContext, { url }: State, identity: Identity): Response {
-  return json(c, 200, adminJson(identity, url));
+  return json(c, 200, adminJson(identity, baseUrl(c, url)));
 }
 
 /** `PATCH /admin/identities/{id}`: of JSON Patch, replacing the state, or a trait. */
@@ -61,14 +60,15 @@ export async function patchIdentity(c: DevContext, { identities, url }: State, i
       return fault(c, 400, { reason: 'The development Ory replaces /state and /traits/… alone.' });
     }
     if (trait) {
-      if (!identities.setTraits(identity, { ...identity.traits, [trait]: value })) return fault(c, 400, badTraits);
+      const traits = { ...identity.traits, [trait]: value };
+      if (identities.setTraits(identity, traits) !== 'set') return fault(c, 400, badTraits);
       continue;
     }
     const state = identityState(value);
     if (!state) return fault(c, 400, badState);
     identities.setState(identity, state);
   }
-  return json(c, 200, adminJson(identity, url));
+  return json(c, 200, adminJson(identity, baseUrl(c, url)));
 }
 
 /** `PUT /admin/identities/{id}` */
@@ -77,9 +77,12 @@ export async function putIdentity(c: DevContext, { identities, url }: State, ide
   if (body === undefined) return fault(c, 400, notJson);
   const state = identityState(member(body, 'state'));
   if (!state) return fault(c, 400, badState);
-  if (!identities.setTraits(identity, record(member(body, 'traits')))) return fault(c, 400, badTraits);
+  if (identities.setTraits(identity, record(member(body, 'traits'))) !== 'set') return fault(c, 400, badTraits);
   identities.setState(identity, state);
-  return json(c, 200, adminJson(identity, url));
+  identities.setMetadata(identity, member(body, 'metadata_public'), member(body, 'metadata_admin'));
+  const password = sentPassword(body);
+  if (password !== undefined) await identities.setPassword(identity, password);
+  return json(c, 200, adminJson(identity, baseUrl(c, url)));
 }
 
 /** `DELETE /admin/identities/{id}`, its sessions with it. */
@@ -89,38 +92,26 @@ export function deleteIdentity(c: DevContext, { identities, sessions }: State, i
   return noContent(c);
 }
 
-/** `DELETE /admin/identities/{id}/sessions` */
-export function deleteIdentitySessions(c: DevContext, { sessions }: State, identity: Identity): Response {
-  return sessions.endAllOf(identity) > 0 ? noContent(c) : fault(c, 404, {});
+/** `DELETE /admin/identities/{id}/credentials/totp`: takes the second factor away. */
+export function deleteTotp(c: DevContext, { identities }: State, identity: Identity): Response {
+  if (identity.totpSecret === undefined) return fault(c, 404, {});
+  identities.setTotp(identity, undefined);
+  return noContent(c);
 }
 
-/** `DELETE /admin/sessions/{id}`: once more is not an error, an unknown one is. */
-export function deleteSession(c: DevContext, { sessions }: State): Response {
-  const id = c.req.param('id') ?? '';
-  if (!/^[0-9a-f-]{36}$/i.test(id)) return fault(c, 400, { message: 'The id of a session is a UUID.' });
-  return sessions.revoke(id) ? noContent(c) : fault(c, 404, {});
-}
-
-/** `POST /admin/clients` */
-export async function createClient(c: DevContext, { clients }: State): Promise<Response> {
-  const body = await readJson(c);
-  const client = body === undefined ? notJson.reason : clientFromJson(body);
-  if (typeof client === 'string') return fault(c, 400, { reason: client });
-  if (!clients.add(client)) return fault(c, 409, { reason: 'There is such a client already, or no room for another.' });
-  return json(c, 201, clientJson(client));
-}
-
-/** `PUT /admin/keys/{set}/{kid}`: a private JWK, which signs from now on if the set is the access tokens'. */
-export async function putKey(c: DevContext, { keys }: State): Promise<Response> {
-  const [set, kid] = [c.req.param('set') ?? '', c.req.param('kid') ?? ''];
-  const body = await readJson(c);
-  const added = body !== undefined && (await keys.put(set, kid, body as JWK));
-  return added ? json(c, 200, body) : fault(c, 400, { reason: 'Give a private RSA key; each set holds twenty.' });
-}
-
-function adminJson(identity: Identity, url: string): Record<string, unknown> {
+function adminJson(identity: Identity, base: string): Record<string, unknown> {
   const password = { type: 'password', identifiers: [identity.identifier], version: 0 };
-  return { ...identityJson(identity, url), credentials: identity.password ? { password } : {} };
+  const totp = { type: 'totp', identifiers: [identity.id], version: 0 };
+  const credentials = {
+    ...(identity.password === undefined ? {} : { password }),
+    ...(identity.totpSecret === undefined ? {} : { totp }),
+  };
+  return { ...identityJson(identity, base), metadata_admin: identity.metadataAdmin, credentials };
+}
+
+function sentPassword(body: unknown): string | undefined {
+  const password = member(member(member(member(body, 'credentials'), 'password'), 'config'), 'password');
+  return typeof password === 'string' ? password : undefined;
 }
 
 function identityState(value: unknown): IdentityState | undefined {

@@ -1,7 +1,7 @@
 // `/oauth2/token` (client_credentials) and `/admin/oauth2/introspect` of the development Ory. No I/O.
 import { randomBytes, randomUUID } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
-import { type DevContext, oauthError } from './answer.ts';
+import { type DevContext, oauthError } from '../answer.ts';
 import { audienceAllowed, type Client, type Clients } from './clients.ts';
 import type { Keys } from './keys.ts';
 
