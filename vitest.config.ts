@@ -25,6 +25,15 @@ export default defineConfig({
       },
       {
         test: {
+          name: 'browser',
+          include: ['conformance/browser/**/*.test.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 600_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
           name: 'package',
           include: ['conformance/package/**/*.test.ts'],
           testTimeout: 180_000,

