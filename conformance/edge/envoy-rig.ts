@@ -50,6 +50,8 @@ export interface RigOptions {
   readonly patch?: (yaml: string) => string;
   /** The `ory:` section; default an address where nobody is. */
   readonly ory?: string;
+  /** Instead of the authorizer of this rig, as Envoy reaches it; from the port of that. */
+  readonly authorizerUrl?: (port: number) => Promise<string>;
   /** Instead of an `http://127.0.0.1:port` of this rig, by name. */
   readonly upstreamUrls?: Readonly<Record<string, string>>;
 }
@@ -89,16 +91,17 @@ export async function startRig(options: RigOptions): Promise<Rig> {
     }
     upstreams.push(`${name}: ${given ?? `http://127.0.0.1:${portOf(servers.at(-1))}`}`);
   }
+  const authorizerUrl = await (options.authorizerUrl?.(authorizer.port) ?? `http://127.0.0.1:${authorizer.port}`);
   const config = parseConfig(
     `${options.ory ?? 'ory: { url: http://127.0.0.1:1, timeout: 1s }'}
 ${options.config}
 edge:
   listen: 127.0.0.1:0
   admin: 127.0.0.1:0
-  authorizer: http://127.0.0.1:${authorizer.port}
+  authorizer: ${authorizerUrl}
   upstreams: { ${upstreams.join(', ')} }
 ${options.edge ?? ''}
-serve: { grpc: "127.0.0.1:${authorizer.port}" }
+serve: { grpc: "127.0.0.1:${new URL(authorizerUrl).port}" }
 `,
     'rig.yaml',
     { env: {} },

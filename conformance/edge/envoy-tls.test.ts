@@ -3,9 +3,10 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer as createHttp } from 'node:http';
 import { connect as connectH2 } from 'node:http2';
 import { createServer as createHttps, get as getHttps, type Server } from 'node:https';
+import { connect as connectTcp } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { connect as connectTls, type SecureVersion, type TLSSocket } from 'node:tls';
+import { connect as connectTls, createServer as createTls, type SecureVersion, type TLSSocket } from 'node:tls';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { generate as generateCertificate } from 'selfsigned';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -14,6 +15,7 @@ import { parseConfig } from '../../src/config/load.ts';
 import { findEnvoy } from '../../src/edge/find.ts';
 import { startEnvoy } from '../../src/edge/run.ts';
 import { generateEnvoy, PARTS } from '../../src/generate/envoy/emit.ts';
+import { TRANSPORTS } from '../../src/generate/envoy/transport.ts';
 import { until } from '../until.ts';
 import { allow, closeServer, get, headerOf, portOf, type Rig, startRig } from './envoy-rig.ts';
 
@@ -166,6 +168,49 @@ describe('TLS to an upstream', () => {
   });
 });
 
+describe.each(TRANSPORTS)('TLS to an authorizer that is asked over %s', (transport) => {
+  async function answerOf(certificate: string): Promise<[number, string[], (string | false | null)[]]> {
+    const spoken: (string | false | null)[] = [];
+    const terminator = createTls({
+      cert: readFileSync(file(`${certificate}.crt`)),
+      key: readFileSync(file(`${certificate}.key`)),
+      ALPNProtocols: ['h2', 'http/1.1'],
+    });
+    const rig = await startRig({
+      config: RULES,
+      transport,
+      caFile: file('localhost.crt'),
+      authorizerUrl: async (port) => {
+        terminator.on('secureConnection', (socket) => {
+          spoken.push(socket.alpnProtocol);
+          const onward = connectTcp(port, '127.0.0.1');
+          for (const end of [socket, onward]) end.on('error', () => end.destroy());
+          socket.pipe(onward).pipe(socket);
+        });
+        await new Promise<void>((resolve) => terminator.listen(0, '127.0.0.1', resolve));
+        return `https://localhost:${portOf(terminator)}`;
+      },
+    });
+    try {
+      rig.answer = allow({ 'x-user-id': 'alice' });
+      const answer = await get(rig.port, '/app/x');
+      const users = answer.status === 200 ? headerOf(JSON.parse(answer.body), 'x-user-id') : [];
+      return [answer.status, users, spoken];
+    } finally {
+      await rig.close();
+      terminator.close();
+    }
+  }
+
+  test('it is verified by name, and speaks the protocol of the transport', async () => {
+    expect(await answerOf('localhost')).toEqual([200, ['alice'], [transport === 'http' ? 'http/1.1' : 'h2']]);
+  });
+
+  test('a stranger in its place lets nobody in', async () => {
+    expect((await answerOf('other')).slice(0, 2)).toEqual([503, []]);
+  });
+});
+
 test('keys are fetched ahead of time, a token is verified, and the authorizer is asked all the same', async () => {
   const { privateKey, publicKey } = await generateKeyPair('ES256');
   let fetches = 0;
@@ -266,15 +311,15 @@ test('with an Ory Network address that cannot be reached the edge runs, and answ
   }
 });
 
-test('the parts, laid into another bootstrap, make the same edge', async () => {
-  const rig = await startRig({ config: RULES });
+test.each(TRANSPORTS)('the parts, laid into another bootstrap, make the same edge over %s', async (transport) => {
+  const rig = await startRig({ config: RULES, transport });
   const [app, authorizer] = [rig.applicationPorts[0], rig.authorizer.port];
   const config = parseConfig(
-    `ory: { url: http://127.0.0.1:1 }\nedge: { upstream: http://127.0.0.1:${app}, authorizer: http://127.0.0.1:${authorizer} }\n${RULES}`,
+    `ory: { url: http://127.0.0.1:1 }\nedge: { upstream: http://127.0.0.1:${app}, authorizer: http://127.0.0.1:${authorizer} }\nserve: { grpc: "127.0.0.1:${authorizer}" }\n${RULES}`,
     'parts.yaml',
     { env: {} },
   );
-  const part = Object.fromEntries(PARTS.map((name) => [name, parse(generateEnvoy(config, { part: name }))]));
+  const part = Object.fromEntries(PARTS.map((name) => [name, parse(generateEnvoy(config, { part: name, transport }))]));
   const manager = {
     '@type': 'type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager',
     stat_prefix: 'own',

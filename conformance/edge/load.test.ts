@@ -3,7 +3,9 @@ import { readFileSync } from 'node:fs';
 import { Agent, createServer, request } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { wireAnswer, wireCheck } from '../../src/check/testing/grpc-wire.ts';
 import { TRANSPORTS } from '../../src/generate/envoy/transport.ts';
+import { grpcClient } from '../../src/server/testing/grpc-client.ts';
 import type { RealOry } from '../ory/ory.ts';
 import { startRealOry } from '../ory/real.ts';
 import { send } from './rig/client.ts';
@@ -119,6 +121,26 @@ describe('with an Ory that answers 401 to all', () => {
       `authorizer: ${before.toFixed(0)} MiB before, ${grown.toFixed(0)} MiB more after 100,000 random cookies\n`,
     );
     expect(whoamis).toBeGreaterThanOrEqual(160_000);
+    expect(grown).toBeLessThan(48);
+  });
+
+  it('nor do fifty thousand that are asked about over gRPC', { timeout: 300_000 }, async () => {
+    const client = grpcClient(edge.authorizerGrpc);
+    let next = 0;
+    const ask = async (until: number) => {
+      while (next < until) {
+        const cookie = `ory_kratos_session=grpc-${next++}-${'x'.repeat(200)}`;
+        const { code } = wireAnswer(await client.check(wireCheck({ target: '/app/x', headers: [['cookie', cookie]] })));
+        expect(code).toBe(16);
+      }
+    };
+    const many = (until: number) => Promise.all(Array.from({ length: 64 }, () => ask(until)));
+    await many(20_000);
+    const before = residentMiB();
+    await many(70_000);
+    client.close();
+    const grown = residentMiB() - before;
+    process.stdout.write(`over gRPC: ${before.toFixed(0)} MiB before, ${grown.toFixed(0)} MiB more after 50,000\n`);
     expect(grown).toBeLessThan(48);
   });
 

@@ -62,6 +62,7 @@ describe('the smallest file', () => {
       admin: { host: '127.0.0.1', port: 9901 },
     });
     expect(config.edge.authorizer.href).toBe('http://127.0.0.1:9191/');
+    expect(config.edge.authorizerGrpc.href).toBe('http://127.0.0.1:9192/');
   });
 
   test('with audiences takes a session or a token', () => {
@@ -76,6 +77,20 @@ describe('the smallest file', () => {
       kind: 'require',
       anyOf: [{ kind: 'session' }],
     });
+  });
+});
+
+describe('the authorizer over gRPC', () => {
+  test.each([
+    ['nothing', '', '', 'http://127.0.0.1:9192/'],
+    ['where it listens', '', '{ http: "127.0.0.1:1", grpc: "[::1]:2" }', 'http://[::1]:2/'],
+    ['a host', 'http://ory-envoy:9191', '', 'http://ory-envoy:9192/'],
+    ['a host and where it listens', 'http://ory-envoy:9191', '{ grpc: "0.0.0.0:50051" }', 'http://ory-envoy:50051/'],
+    ['TLS', 'https://ory-envoy', '{ grpc: "0.0.0.0:443" }', 'https://ory-envoy/'],
+  ])('with %s given', (_, authorizer, serve, expected) => {
+    const edge = `edge: { upstream: "http://a:1"${authorizer && `, authorizer: "${authorizer}"`} }`;
+    const config = parse(`ory: { url: https://a.example }\n${edge}\n${serve && `serve: ${serve}\n`}`);
+    expect(config.edge.authorizerGrpc.href).toBe(expected);
   });
 });
 

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
+import type { Address } from '../../../src/config/config.ts';
 import { loadConfig } from '../../../src/config/load.ts';
 import { findEnvoy } from '../../../src/edge/find.ts';
 import { type RunningEnvoy, startEnvoy } from '../../../src/edge/run.ts';
@@ -17,6 +18,8 @@ export interface Edge {
   readonly authorizer: ServeProcess;
   /** The authorizer, asked directly. */
   readonly authorizerUrl: string;
+  /** And over gRPC. */
+  readonly authorizerGrpc: Address;
   /** The authorizer's admin port. */
   readonly adminUrl: string;
   readonly app: App;
@@ -31,9 +34,13 @@ export type EdgeFile = { readonly edge?: object; readonly [key: string]: unknown
 
 /**
  * `file` is an `ory-envoy.yaml` as an object; addresses of the edge and the authorizer are filled in. `transport` is how
- * Envoy asks the authorizer.
+ * Envoy asks the authorizer; `patch` a last hand on the generated bootstrap.
  */
-export async function startEdge(file: EdgeFile, transport: Transport = 'http'): Promise<Edge> {
+export async function startEdge(
+  file: EdgeFile,
+  transport: Transport = 'http',
+  patch: (yaml: string) => string = (yaml) => yaml,
+): Promise<Edge> {
   const [listen = 0, envoyAdmin = 0, http = 0, grpc = 0, admin = 0] = await freePorts(5);
   const app = await startApp('app');
   const second = await startApp('second');
@@ -62,13 +69,14 @@ export async function startEdge(file: EdgeFile, transport: Transport = 'http'): 
   const { path } = await findEnvoy({ onProgress: (line) => process.stderr.write(`${line}\n`) });
   const envoy = await startEnvoy({
     path,
-    config: generateEnvoy(config, { part: 'bootstrap', transport }),
+    config: patch(generateEnvoy(config, { part: 'bootstrap', transport })),
     onLog: write,
     onAccessLog: write,
   });
   return {
     url: `http://127.0.0.1:${envoy.listenPort}`,
     authorizerUrl: `http://127.0.0.1:${http}`,
+    authorizerGrpc: { host: '127.0.0.1', port: grpc },
     adminUrl: `http://127.0.0.1:${admin}`,
     authorizer,
     app,

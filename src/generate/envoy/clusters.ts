@@ -62,32 +62,22 @@ interface ClusterSettings {
   readonly caFile: string;
   readonly connectTimeout: string;
   readonly role: 'serves' | 'fetched-from';
-  readonly protocol?: Protocol;
+  readonly protocol?: Block;
 }
 
-interface Protocol {
-  readonly options: Block;
-  readonly alpn?: readonly string[];
-}
-
-const HTTP1: Protocol = {
-  options: {
-    // Shorter than the 5 s after which Node and others close an idle connection: a request that meets the close fails.
-    common_http_protocol_options: { idle_timeout: '4s' },
-    explicit_http_config: { http_protocol_options: {} },
-  },
+const HTTP1: Block = {
+  // Shorter than the 5 s after which Node and others close an idle connection: a request that meets the close fails.
+  common_http_protocol_options: { idle_timeout: '4s' },
+  explicit_http_config: { http_protocol_options: {} },
 };
 
 /** A check goes over a connection that is seldom new: pings notice one whose other end is gone. */
-const HTTP2: Protocol = {
-  options: {
-    explicit_http_config: {
-      http2_protocol_options: {
-        connection_keepalive: { interval: '30s', timeout: '2s', connection_idle_interval: '5s' },
-      },
+const HTTP2: Block = {
+  explicit_http_config: {
+    http2_protocol_options: {
+      connection_keepalive: { interval: '30s', timeout: '2s', connection_idle_interval: '5s' },
     },
   },
-  alpn: ['h2'],
 };
 
 function cluster({ name, url, caFile, connectTimeout, role, protocol = HTTP1 }: ClusterSettings): Block {
@@ -103,10 +93,10 @@ function cluster({ name, url, caFile, connectTimeout, role, protocol = HTTP1 }: 
     typed_extension_protocol_options: {
       'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
         '@type': 'type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
-        ...protocol.options,
+        ...protocol,
       },
     },
-    ...(tls ? { transport_socket: upstreamTls(host, caFile, protocol.alpn) } : {}),
+    ...(tls ? { transport_socket: upstreamTls(host, caFile) } : {}),
     load_assignment: {
       cluster_name: name,
       endpoints: [
@@ -143,7 +133,7 @@ function discovery(host: string, role: ClusterSettings['role']): Block {
   return role === 'fetched-from' ? { ...dns, wait_for_warm_on_init: false } : dns;
 }
 
-function upstreamTls(host: string, caFile: string, alpn: readonly string[] | undefined): Block {
+function upstreamTls(host: string, caFile: string): Block {
   const address = isIP(host) !== 0;
   return {
     name: 'envoy.transport_sockets.tls',
@@ -152,7 +142,6 @@ function upstreamTls(host: string, caFile: string, alpn: readonly string[] | und
       // RFC 6066, section 3: no addresses in SNI.
       ...(address ? {} : { sni: host }),
       common_tls_context: {
-        ...(alpn ? { alpn_protocols: alpn } : {}),
         tls_params: { tls_minimum_protocol_version: 'TLSv1_2' },
         validation_context: {
           trusted_ca: { filename: caFile },

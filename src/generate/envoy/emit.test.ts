@@ -3,6 +3,7 @@ import { parse } from 'yaml';
 import { parseConfig } from '../../config/load.ts';
 import { GenerateError } from '../generate-error.ts';
 import { generateEnvoy, type Part } from './emit.ts';
+import type { Transport } from './transport.ts';
 
 const SMALLEST = `
 ory: { url: https://acme.projects.oryapis.com }
@@ -38,8 +39,8 @@ rules: [{ name: api, match: { path: "/**" }, require: { token: {} } }]
 edge: { upstream: http://10.0.0.6 }
 `;
 
-function generate(text: string, part: Part = 'bootstrap'): string {
-  return generateEnvoy(parseConfig(text, 'x.yaml', { env: {} }), { part });
+function generate(text: string, part: Part = 'bootstrap', transport: Transport = 'http'): string {
+  return generateEnvoy(parseConfig(text, 'x.yaml', { env: {} }), { part, transport });
 }
 // biome-ignore lint/suspicious/noExplicitAny: the shape is Envoy's, and a wrong step fails the test
 type Anything = any;
@@ -249,6 +250,72 @@ describe('the clusters', () => {
       'upstream-authorizer',
       'authorizer',
     ]);
+  });
+});
+
+describe('over gRPC', () => {
+  const over = (text: string): Anything => parse(generate(text, 'bootstrap', 'grpc')).static_resources;
+  const managerOver = (text: string) => over(text).listeners[0].filter_chains[0].filters[0].typed_config;
+  const filterOver = (text: string): Anything =>
+    managerOver(text).http_filters.find((one: Anything) => one.name === 'envoy.filters.http.ext_authz').typed_config;
+  const authorizer = (text: string): Anything => over(text).clusters.find((one: Anything) => one.name === 'authorizer');
+
+  test('the bootstrap is the one that was reviewed', async () => {
+    await expect(generate(EVERYTHING, 'bootstrap', 'grpc')).toMatchFileSnapshot(
+      './snapshots/everything-grpc.yaml.snap',
+    );
+  });
+
+  test('the filter differs in its service, and fails closed alike', () => {
+    const { grpc_service, encode_raw_headers, metadata_context_namespaces, decoder_header_mutation_rules, ...rest } =
+      filterOver(EVERYTHING);
+    const { http_service, ...same } = filter(EVERYTHING, 'ext_authz');
+    expect(rest).toEqual(same);
+    expect(grpc_service).toEqual({
+      envoy_grpc: { cluster_name: 'authorizer', max_receive_message_length: 262_144 },
+      timeout: http_service.server_uri.timeout,
+      retry_policy: http_service.retry_policy,
+    });
+    expect(encode_raw_headers).toBe(true);
+    expect(metadata_context_namespaces).toEqual(['envoy.filters.http.jwt_authn']);
+    expect(filterOver(SMALLEST)).not.toHaveProperty('metadata_context_namespaces');
+    expect(decoder_header_mutation_rules.disallow_all).toBe(true);
+  });
+
+  test('the authorizer may touch the identity headers in the spellings that it removes, and nothing else', () => {
+    const allowed = new RegExp(`^(?:${filterOver(EVERYTHING).decoder_header_mutation_rules.allow_expression.regex})$`);
+    for (const name of ['x-user-id', 'x_user.id', 'x.tenant', 'x_tenant']) expect(name).toMatch(allowed);
+    for (const name of ['x-user-idx', 'ax-user-id', 'cookie', 'x-user', 'xxtenant', ':path', 'x-tenant\n'])
+      expect(name).not.toMatch(allowed);
+  });
+
+  test('the authorizer is reached over HTTP/2, on the same host with the port of serve.grpc', () => {
+    const { load_assignment, typed_extension_protocol_options: options } = authorizer(EVERYTHING);
+    expect(load_assignment.endpoints[0].lb_endpoints[0].endpoint.address.socket_address).toEqual({
+      address: 'ory-envoy',
+      port_value: 9192,
+    });
+    const protocol = options['envoy.extensions.upstreams.http.v3.HttpProtocolOptions'];
+    expect(protocol.explicit_http_config.http2_protocol_options.connection_keepalive).toEqual({
+      interval: '30s',
+      timeout: '2s',
+      connection_idle_interval: '5s',
+    });
+    expect(protocol).not.toHaveProperty('common_http_protocol_options');
+  });
+
+  test('an outage of Ory needs no metadata, and is told from one of the authorizer by its reason', () => {
+    const [first, ...rest] = managerOver(EVERYTHING).local_reply_config.mappers;
+    expect(first.filter.and_filter.filters.at(-1).metadata_filter).toMatchObject({
+      matcher: { path: [{ key: 'ory-reason' }] },
+      match_if_key_not_found: true,
+    });
+    expect(first).not.toHaveProperty('status_code');
+    expect(rest).toHaveLength(1);
+  });
+
+  test('routes are the same', () => {
+    expect(generate(EVERYTHING, 'routes', 'grpc')).toBe(generate(EVERYTHING, 'routes', 'http'));
   });
 });
 
