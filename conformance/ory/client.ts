@@ -3,7 +3,9 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { type CryptoKey, exportJWK, generateKeyPair, type JWTHeaderParameters, SignJWT } from 'jose';
 import { totpCode } from '../../src/dev/totp.ts';
-import type { BrowserSession, Ory, Person, PersonWithTotp, Session, TokenRequest } from './ory.ts';
+import { basic, CookieJar, csrfToken, expectOk, jsonRequest, nodeWith, parse, text } from './http.ts';
+import { type AuthorizeInBrowser, oauthClient } from './oauth-client.ts';
+import type { BrowserSession, OAuth2Client, Ory, Person, PersonWithTotp, Session, TokenRequest } from './ory.ts';
 
 /** Test keys live in a set of their own, because Hydra signs with the newest key of its access-token set. */
 export const testKeySet = 'ory-envoy.conformance';
@@ -13,7 +15,7 @@ export const cookieName = 'ory_kratos_session';
 export type Endpoints = Pick<Ory, 'name' | 'kratos' | 'hydra'>;
 
 /** Everything of an `Ory` that goes over its APIs; `close` is added by whoever started the servers. */
-export async function connect(endpoints: Endpoints): Promise<Omit<Ory, 'close'>> {
+export async function connect(endpoints: Endpoints, authorize: AuthorizeInBrowser): Promise<Omit<Ory, 'close'>> {
   const { kratos, hydra } = endpoints;
   const testKey = await generateKeyPair('RS256', { extractable: true });
   const testKid = `test-${randomUUID()}`;
@@ -22,6 +24,7 @@ export async function connect(endpoints: Endpoints): Promise<Omit<Ory, 'close'>>
 
   return {
     ...endpoints,
+    ...oauthClient(hydra, authorize),
     createPerson: (traits) => createPerson(kratos.adminUrl, traits),
     login: (person) => login(kratos.publicUrl, person),
     loginBrowser: (person, options) => loginBrowser(kratos, person, options?.aal ?? 'aal1'),
@@ -54,11 +57,6 @@ export async function connect(endpoints: Endpoints): Promise<Omit<Ory, 'close'>>
       await putKey(hydra.adminUrl, accessTokenKeySet, randomUUID(), privateKey);
     },
   };
-}
-
-export interface OAuth2Client {
-  readonly id: string;
-  readonly secret: string;
 }
 
 async function createPerson(adminUrl: string, traits: Record<string, unknown> = {}): Promise<Person> {
@@ -127,18 +125,6 @@ async function stepUp(publicUrl: string, person: PersonWithTotp, session: Sessio
   await expectOk(url, { ...request, headers: { ...request.headers, ...headers } });
 }
 
-/** The hidden `csrf_token` input of a flow. */
-export function csrfToken(flow: unknown): string {
-  return text(nodeWith(flow, 'name', 'csrf_token'), 'attributes', 'value');
-}
-
-/** The node of a flow that has this attribute, `undefined` where there is none. */
-export function nodeWith(flow: unknown, attribute: 'name' | 'id', value: string): unknown {
-  const nodes = at(flow, 'ui', 'nodes');
-  const list: unknown[] = Array.isArray(nodes) ? nodes : [];
-  return list.find((node) => at(node, 'attributes', attribute) === value);
-}
-
 /** A client that may ask for exactly what the request asks for. */
 export async function createClient(adminUrl: string, request: TokenRequest): Promise<OAuth2Client> {
   const body = {
@@ -165,10 +151,6 @@ async function requestToken(publicUrl: string, client: OAuth2Client, request: To
   return text(answer, 'access_token');
 }
 
-export function basic({ id, secret }: OAuth2Client): string {
-  return `Basic ${Buffer.from(`${encodeURIComponent(id)}:${encodeURIComponent(secret)}`).toString('base64')}`;
-}
-
 async function putKey(adminUrl: string, set: string, kid: string, privateKey: CryptoKey): Promise<void> {
   const jwk = { ...(await exportJWK(privateKey)), kid, alg: 'RS256', use: 'sig' };
   await expectOk(`${adminUrl}/admin/keys/${set}/${kid}`, jsonRequest('PUT', jwk));
@@ -183,65 +165,4 @@ async function signToken(
   const merged = { alg: 'RS256', kid, typ: 'JWT', ...header };
   const kept = Object.fromEntries(Object.entries(merged).filter(([, value]) => value !== undefined));
   return new SignJWT(claims).setProtectedHeader(kept as JWTHeaderParameters).sign(key);
-}
-
-/** Enough of RFC 6265 for one origin. */
-export class CookieJar {
-  readonly #cookies = new Map<string, string>();
-
-  take(response: Response): void {
-    for (const line of response.headers.getSetCookie()) {
-      const pair = line.split(';', 1)[0] ?? '';
-      const equals = pair.indexOf('=');
-      const gone = /;\s*max-age=0(;|$)/i.test(line);
-      if (gone) this.#cookies.delete(pair.slice(0, equals));
-      else this.#cookies.set(pair.slice(0, equals), pair.slice(equals + 1));
-    }
-  }
-
-  get(name: string): string | undefined {
-    return this.#cookies.get(name);
-  }
-
-  header(): string {
-    return [...this.#cookies].map(([name, value]) => `${name}=${value}`).join('; ');
-  }
-}
-
-interface JsonRequest {
-  readonly method: string;
-  readonly headers: Record<string, string>;
-  readonly body: string;
-}
-
-export function jsonRequest(method: string, body: unknown): JsonRequest {
-  const headers = { accept: 'application/json', 'content-type': 'application/json' };
-  return { method, headers, body: JSON.stringify(body) };
-}
-
-async function expectOk(url: string, init: RequestInit): Promise<unknown> {
-  const response = await fetch(url, { redirect: 'error', ...init });
-  const body = await response.text();
-  if (!response.ok) throw new Error(`${init.method ?? 'GET'} ${new URL(url).pathname}: ${response.status} ${body}`);
-  return body === '' ? undefined : parse(body);
-}
-
-function parse(json: string): unknown {
-  return JSON.parse(json);
-}
-
-/** The value at a path of member names, `undefined` where there is none. */
-export function at(value: unknown, ...path: readonly string[]): unknown {
-  let current = value;
-  for (const name of path) {
-    if (typeof current !== 'object' || current === null) return undefined;
-    current = (current as Record<string, unknown>)[name];
-  }
-  return current;
-}
-
-function text(value: unknown, ...path: readonly string[]): string {
-  const found = at(value, ...path);
-  if (typeof found !== 'string') throw new Error(`no string at ${path.join('.')}`);
-  return found;
 }

@@ -1,6 +1,6 @@
 // The contract of the second factor: enrolled, asked for, given, confirmed anew, taken away.
 import { expect, test } from 'vitest';
-import { at, CookieJar, csrfToken, jsonRequest, nodeWith } from './client.ts';
+import { at, CookieJar, csrfToken, jsonRequest, nodeWith } from './http.ts';
 import type { ContractPart, Person, Session } from './ory.ts';
 import { whoami, whoamiStatus } from './whoami.ts';
 

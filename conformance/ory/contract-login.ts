@@ -1,6 +1,7 @@
 // The contract of login and logout, for programs and for browsers.
 import { beforeAll, expect, test } from 'vitest';
-import { at, CookieJar, cookieName, csrfToken, jsonRequest } from './client.ts';
+import { cookieName } from './client.ts';
+import { at, CookieJar, csrfToken, jsonRequest } from './http.ts';
 import type { ContractPart, Person } from './ory.ts';
 import { whoami, whoamiStatus } from './whoami.ts';
 
@@ -128,6 +129,19 @@ export const describeLogin: ContractPart = (ory) => {
       expect(at(body, 'error', 'id')).toBe('security_csrf_violation');
     }
     expect(jar.get(cookieName)).toBeUndefined();
+  });
+
+  test('a flow is shown to the browser that began it alone', async () => {
+    const jar = new CookieJar();
+    const path = `/self-service/login/flows?id=${at(await begin(jar), 'id')}`;
+    expect((await call(path, { headers: json }, jar)).status).toBe(200);
+    const other = new CookieJar();
+    await begin(other);
+    for (const foreign of [other, new CookieJar()]) {
+      const { status, body } = await call(path, { headers: json }, foreign);
+      expect([status, at(body, 'error', 'id')]).toEqual([403, 'security_csrf_violation']);
+    }
+    expect((await call(`/self-service/login/flows?id=${crypto.randomUUID()}`, { headers: json })).status).toBe(404);
   });
 
   test('who is logged in is not asked again', async () => {

@@ -1,6 +1,6 @@
 // The contract of how sessions end: revoked, logged out, the identity inactive, expired.
 import { beforeAll, expect, test, vi } from 'vitest';
-import { jsonRequest } from './client.ts';
+import { jsonRequest } from './http.ts';
 import type { ContractPart, Person } from './ory.ts';
 import { whoamiStatus } from './whoami.ts';
 

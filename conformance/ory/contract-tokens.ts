@@ -1,8 +1,9 @@
 // The contract of OAuth2: discovery, keys, access tokens, introspection.
 import { createLocalJWKSet, decodeJwt, decodeProtectedHeader, type JSONWebKeySet, jwtVerify } from 'jose';
 import { beforeAll, expect, test, vi } from 'vitest';
-import { at, basic, createClient, type OAuth2Client } from './client.ts';
-import type { ContractPart } from './ory.ts';
+import { createClient } from './client.ts';
+import { at, basic } from './http.ts';
+import type { ContractPart, OAuth2Client } from './ory.ts';
 
 const audience = 'https://api.example.com';
 

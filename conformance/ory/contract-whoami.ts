@@ -1,6 +1,6 @@
 // The contract of `/sessions/whoami`: which credential counts, and what the answers look like.
 import { beforeAll, expect, test } from 'vitest';
-import { at } from './client.ts';
+import { at } from './http.ts';
 import type { BrowserSession, ContractPart, Person, Session } from './ory.ts';
 import { type RawHeader, whoami, whoamiStatus } from './whoami.ts';
 

@@ -2,8 +2,11 @@
 // that the one cannot drift from the other. Each part is a file of its own.
 import { afterAll, beforeAll, describe } from 'vitest';
 import { describeAal, describeAal1Enough } from './contract-aal.ts';
+import { describeCode } from './contract-code.ts';
 import { describeLogin } from './contract-login.ts';
 import { describeSessionEnd } from './contract-session-end.ts';
+import { describeSessions } from './contract-sessions.ts';
+import { describeSettings } from './contract-settings.ts';
 import { describeTokens } from './contract-tokens.ts';
 import { describeWhoami } from './contract-whoami.ts';
 import type { ContractPart, Ory, OryOptions } from './ory.ts';
@@ -16,8 +19,11 @@ export function describeOry(name: string, start: StartOry): void {
     describePart('login', start, describeLogin);
     describePart('the second factor', start, describeAal);
     describePart('the second factor where aal1 is enough', start, describeAal1Enough, { requiredAal: 'aal1' });
+    describePart('settings', start, describeSettings);
+    describePart('sessions', start, describeSessions);
     describePart('the end of a session', start, describeSessionEnd, { sessionLifespanSeconds: 20 });
     describePart('access tokens', start, describeTokens);
+    describePart('the authorization code', start, describeCode);
   });
 }
 

@@ -1,5 +1,6 @@
 // The development Ory, driven as the real one is: over its APIs alone. Network.
 import { startDevOry } from '../../src/dev/ory.ts';
+import { authorizeByPages } from './authorize-dev.ts';
 import { connect } from './client.ts';
 import type { Ory, OryOptions } from './ory.ts';
 
@@ -13,7 +14,8 @@ export async function startDevelopmentOry(options: OryOptions = {}): Promise<Ory
   });
   const both = { publicUrl: dev.url, adminUrl: dev.url };
   try {
-    const ory = await connect({ name: 'development Ory', kratos: both, hydra: { ...both, issuer: dev.issuer } });
+    const hydra = { ...both, issuer: dev.issuer };
+    const ory = await connect({ name: 'development Ory', kratos: both, hydra }, authorizeByPages(both));
     return { ...ory, close: dev.close };
   } catch (error) {
     await dev.close();

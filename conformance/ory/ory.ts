@@ -34,6 +34,55 @@ export interface TokenRequest {
   readonly strategy?: 'jwt' | 'opaque';
 }
 
+export interface OAuth2Client {
+  readonly id: string;
+  /** '' of a public client. */
+  readonly secret: string;
+}
+
+export interface ClientRequest {
+  /** Default: `http://127.0.0.1:9/callback`, where nobody listens. */
+  readonly redirectUris?: readonly string[];
+  /** Space-separated: what it may ask for. Default: `openid offline_access email read`. */
+  readonly scope?: string;
+  /** What it may ask for. Default: none. */
+  readonly audience?: readonly string[];
+  /** Without a secret. Default: true. */
+  readonly public?: boolean;
+  /** Default: the server's own, which is `jwt`. */
+  readonly strategy?: 'jwt' | 'opaque';
+}
+
+export interface AuthorizationRequest {
+  /** Default: the client's first. */
+  readonly redirectUri?: string;
+  /** Space-separated. Default: `openid offline_access email read`. */
+  readonly scope?: string;
+  readonly audience?: readonly string[];
+  /** Added to the query, or taken out of it where `undefined`. */
+  readonly parameters?: Readonly<Record<string, string | undefined>>;
+  /** Default: allow. */
+  readonly consent?: 'allow' | 'deny';
+}
+
+export interface Authorized {
+  /** Where the browser was sent in the end, with `code` or `error`; undefined where it was not sent to the client. */
+  readonly callback: URL | undefined;
+  readonly redirectUri: string;
+  readonly codeVerifier: string;
+}
+
+export interface Tokens {
+  readonly accessToken: string;
+  readonly refreshToken: string | undefined;
+  readonly idToken: string | undefined;
+}
+
+export interface TokenAnswer {
+  readonly status: number;
+  readonly body: unknown;
+}
+
 export interface Ory {
   readonly name: string;
   readonly kratos: { readonly publicUrl: string; readonly adminUrl: string };
@@ -60,6 +109,20 @@ export interface Ory {
 
   /** By the client_credentials grant of a client made for this request. */
   accessToken(request?: TokenRequest): Promise<string>;
+  /** By the admin API, for the authorization code and refresh tokens. */
+  createClient(request?: ClientRequest): Promise<OAuth2Client>;
+  /** By dynamic registration: the answer as it came. */
+  registerClient(metadata: Record<string, unknown>): Promise<TokenAnswer>;
+  /** A browser in which the person logs in and consents, with PKCE (S256). */
+  authorize(person: Person, client: OAuth2Client, request?: AuthorizationRequest): Promise<Authorized>;
+  /** `POST /oauth2/token`; the client says who it is as it was registered. */
+  token(client: OAuth2Client, form: Readonly<Record<string, string>>): Promise<TokenAnswer>;
+  /** Both steps. @returns the body of the token answer @throws where there is none */
+  authorizationCode(person: Person, client: OAuth2Client, request?: AuthorizationRequest): Promise<Tokens>;
+  /** `POST /admin/oauth2/introspect` */
+  introspect(token: string): Promise<unknown>;
+  /** `POST /oauth2/revoke` */
+  revokeToken(client: OAuth2Client, token: string): Promise<number>;
   /**
    * Signs any claims and header with a private key that is published in the JWKS, so that tests make tokens that differ
    * in one thing. Nothing is added to the claims; `header` is merged over `{alg: 'RS256', kid, typ: 'JWT'}`, and a

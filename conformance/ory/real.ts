@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { freePorts } from '../ports.ts';
+import { authorizeByAdminApi } from './authorize-real.ts';
 import { buildServer } from './build.ts';
 import { connect, cookieName, testKeySet } from './client.ts';
 import type { OryOptions, RealOry, ServerProcess } from './ory.ts';
@@ -33,7 +34,8 @@ export async function startRealOry(options: OryOptions = {}): Promise<RealOry> {
     const hydraProcess = await startHydra(hydraProgram, folder, [c, d]);
     started.push(hydraProcess);
     const issuer = `${hydra.publicUrl}/`;
-    const ory = await connect({ name: 'real Ory', kratos, hydra: { ...hydra, issuer } });
+    const authorize = authorizeByAdminApi(hydra.adminUrl);
+    const ory = await connect({ name: 'real Ory', kratos, hydra: { ...hydra, issuer } }, authorize);
     // Hydra makes its keys when they are first needed, which takes seconds on a busy machine: not in the middle of a test.
     await ory.accessToken();
     await (await fetch(`${hydra.publicUrl}/.well-known/jwks.json`)).arrayBuffer();
@@ -107,7 +109,12 @@ async function startHydra(program: string, folder: string, [publicPort, adminPor
     secrets: { system: [secret] },
     strategies: { access_token: 'jwt' },
     ttl: { access_token: '1h' },
-    webfinger: { jwks: { broadcast_keys: ['hydra.openid.id-token', testKeySet] } },
+    webfinger: {
+      jwks: { broadcast_keys: ['hydra.openid.id-token', testKeySet] },
+      oidc_discovery: { client_registration_url: `${publicUrl}/oauth2/register` },
+    },
+    oauth2: { pkce: { enforced_for_public_clients: true } },
+    oidc: { dynamic_client_registration: { enabled: true } },
     log: { level: 'error' },
   };
   const file = join(folder, 'hydra.json');

@@ -1,13 +1,14 @@
 // The development Ory: what the edge needs of Kratos and Hydra, on one origin, in memory, on loopback. Network.
 import type { HttpBindings } from '@hono/node-server';
 import { Hono } from 'hono';
+import { LRUCache } from 'lru-cache';
 import { type DevContext, fault, json } from './answer.ts';
 import { hasForeignBase } from './base-url.ts';
 import { showHome } from './home-page.ts';
-import { type Client, Clients } from './hydra/clients.ts';
+import { type Client, Clients, type Strategy } from './hydra/clients.ts';
+import { Grants } from './hydra/grants.ts';
 import { accessTokenKeySet, Keys } from './hydra/keys.ts';
 import { addHydra, addHydraAdmin } from './hydra/routes.ts';
-import { Tokens } from './hydra/tokens.ts';
 import { csrfCookieName } from './kratos/csrf.ts';
 import { Flows } from './kratos/flows.ts';
 import { Identities } from './kratos/identities.ts';
@@ -16,6 +17,7 @@ import { type RequiredAal, Sessions } from './kratos/sessions.ts';
 import { listen } from './listen.ts';
 import { developmentHeader } from './page.ts';
 import { showProblem } from './problem-page.ts';
+import { opaqueToken } from './random.ts';
 import { isLoopbackUrl } from './return-to.ts';
 import type { DevUser, State } from './state.ts';
 import { totpCode } from './totp.ts';
@@ -37,6 +39,10 @@ export interface DevOryOptions {
   readonly requiredAal?: RequiredAal;
   /** Written into every cookie as `Domain=`, as Ory Network does for its own host. Default: none. */
   readonly cookieDomain?: string;
+  /** Of the access tokens of clients that have no strategy of their own. Default: `jwt`. */
+  readonly accessTokenStrategy?: Strategy;
+  /** Whether anybody may register an OAuth2 client, and discovery says so. Default: true. */
+  readonly dynamicRegistration?: boolean;
 }
 
 export interface DevOry {
@@ -55,6 +61,8 @@ export interface DevOry {
 
 const daySeconds = 24 * 60 * 60;
 const maxBodyBytes = 64 * 1024;
+const maxConsents = 1_000;
+const consentLifespanMs = 10 * 60 * 1000;
 /** The same on every start, so that bookmarks, test data and telephones stay good. */
 const seeds: readonly (Omit<DevUser, 'name'> & { readonly first: string; readonly last: string })[] = [
   {
@@ -87,11 +95,17 @@ export async function startDevOry(options: DevOryOptions): Promise<DevOry> {
     id: 'dev-client',
     secret: 'dev-secret',
     grantTypes: ['client_credentials'],
+    responseTypes: [],
+    redirectUris: [],
     scopes: ['read', 'write'],
     audience: options.audience,
-    strategy: 'jwt',
+    strategy: undefined,
     authMethod: 'any',
     lifespanSeconds: 3_600,
+    skipConsent: false,
+    metadata: { client_name: 'Development client' },
+    createdAtMs: (options.clock ?? Date.now)(),
+    registrationToken: opaqueToken('ory_at_'),
   };
   const keys = await Keys.create();
   const clock = options.clock ?? Date.now;
@@ -102,6 +116,7 @@ export async function startDevOry(options: DevOryOptions): Promise<DevOry> {
     issuer ||= url;
     const clients = new Clients();
     clients.add(client);
+    const grants = new Grants(clock);
     const state: State = {
       url,
       issuer,
@@ -115,7 +130,10 @@ export async function startDevOry(options: DevOryOptions): Promise<DevOry> {
       flows: new Flows(clock),
       keys,
       clients,
-      tokens: new Tokens(keys, clients, issuer, clock),
+      grants,
+      issuing: { issuer, clock, keys, grants, strategy: options.accessTokenStrategy ?? 'jwt' },
+      consents: new LRUCache({ max: maxConsents, ttl: consentLifespanMs, perf: { now: clock } }),
+      dynamicRegistration: options.dynamicRegistration ?? true,
     };
     return routes(state, client);
   });

@@ -1,7 +1,10 @@
 // What the routes of one development Ory share. No I/O.
+import type { LRUCache } from 'lru-cache';
 import type { Clients } from './hydra/clients.ts';
+import type { PendingConsent } from './hydra/consent-page.ts';
+import type { Grants } from './hydra/grants.ts';
+import type { Issuer } from './hydra/issue.ts';
 import type { Keys } from './hydra/keys.ts';
-import type { Tokens } from './hydra/tokens.ts';
 import type { Flows } from './kratos/flows.ts';
 import type { Identities } from './kratos/identities.ts';
 import type { RequiredAal, Sessions } from './kratos/sessions.ts';
@@ -30,5 +33,9 @@ export interface State {
   readonly flows: Flows;
   readonly keys: Keys;
   readonly clients: Clients;
-  readonly tokens: Tokens;
+  readonly grants: Grants;
+  readonly issuing: Issuer;
+  /** By the number that the page's form carries. */
+  readonly consents: LRUCache<string, PendingConsent>;
+  readonly dynamicRegistration: boolean;
 }

@@ -1,16 +1,53 @@
 // The admin APIs of clients and keys. No I/O.
+import { randomUUID } from 'node:crypto';
 import type { JWK } from 'jose';
-import { type DevContext, fault, json, readJson } from '../answer.ts';
+import { type DevContext, fault, json, noContent, readJson, textMember } from '../answer.ts';
+import { baseUrl } from '../base-url.ts';
 import type { State } from '../state.ts';
-import { clientFromJson, clientJson } from './clients.ts';
+import { clientFromJson, clientJson, createdClientJson } from './client-json.ts';
+
+const maxPage = 500;
 
 /** `POST /admin/clients` */
-export async function createClient(c: DevContext, { clients }: State): Promise<Response> {
+export async function createClient(c: DevContext, { clients, clock, url }: State): Promise<Response> {
   const body = await readJson(c);
-  const client = body === undefined ? 'The body must be JSON, sent as application/json.' : clientFromJson(body);
-  if (typeof client === 'string') return fault(c, 400, { reason: client });
-  if (!clients.add(client)) return fault(c, 409, { reason: 'There is such a client already, or no room for another.' });
-  return json(c, 201, clientJson(client));
+  if (body === undefined) return fault(c, 400, { reason: 'The body must be JSON, sent as application/json.' });
+  const made = clientFromJson(body, clock(), false);
+  if (made.kind === 'invalid') return json(c, 400, { error: made.error, error_description: made.reason });
+  if (!clients.add(made.client)) {
+    return fault(c, 409, { reason: 'There is such a client already, or no room for another.' });
+  }
+  c.header('Location', `/admin/clients/${made.client.id}`);
+  return json(c, 201, createdClientJson(made.client, baseUrl(c, url)));
+}
+
+export function listClients(c: DevContext, { clients }: State): Response {
+  return json(c, 200, clients.list().slice(0, maxPage).map(clientJson));
+}
+
+export function showClient(c: DevContext, { clients }: State): Response {
+  const client = clients.get(c.req.param('id') ?? '');
+  return client ? json(c, 200, clientJson(client)) : fault(c, 404, {});
+}
+
+export function deleteClient(c: DevContext, { clients }: State): Response {
+  return clients.remove(c.req.param('id') ?? '') ? noContent(c) : fault(c, 404, {});
+}
+
+/** `POST /admin/keys/{set}`: a new key, which signs from now on if the set is one that is signed with. */
+export async function createKey(c: DevContext, { keys }: State): Promise<Response> {
+  const body = await readJson(c);
+  const algorithm = textMember(body, 'alg');
+  if (algorithm !== 'RS256') return fault(c, 400, { reason: 'The development Ory makes keys for RS256 alone.' });
+  const kid = textMember(body, 'kid') || randomUUID();
+  const jwk = await keys.generate(c.req.param('set') ?? '', kid);
+  return jwk ? json(c, 201, { keys: [jwk] }) : fault(c, 400, { reason: 'The set is full: it holds twenty keys.' });
+}
+
+/** `GET /admin/keys/{set}`: the public halves; Hydra gives the private ones as well. */
+export function showKeys(c: DevContext, { keys }: State): Response {
+  const set = keys.jwksOf(c.req.param('set') ?? '');
+  return set ? json(c, 200, set) : fault(c, 404, {});
 }
 
 /** `PUT /admin/keys/{set}/{kid}`: a private JWK, which signs from now on if the set is the access tokens'. */

@@ -1,24 +1,32 @@
 // OAuth2 clients of the development Ory, and what each may ask for. No I/O.
-import { createHash, randomUUID, timingSafeEqual } from 'node:crypto';
-import { member, textMember } from '../answer.ts';
-import { randomToken } from '../random.ts';
+import { createHash, timingSafeEqual } from 'node:crypto';
 
-type Strategy = 'jwt' | 'opaque';
+export type Strategy = 'jwt' | 'opaque';
 
 export interface Client {
   readonly id: string;
+  /** '' of a public client. */
   readonly secret: string;
   readonly grantTypes: readonly string[];
+  readonly responseTypes: readonly string[];
+  readonly redirectUris: readonly string[];
   readonly scopes: readonly string[];
   readonly audience: readonly string[];
-  readonly strategy: Strategy;
-  /** 'any' is the seeded client's alone; Hydra's take the one method that they were made with. */
+  /** Undefined where the server's own counts. */
+  readonly strategy: Strategy | undefined;
+  /** 'any' is the seeded client's alone; Hydra's take the one method that they were made with. 'none' is public. */
   readonly authMethod: string;
+  /** Of tokens by client_credentials. */
   readonly lifespanSeconds: number;
+  readonly skipConsent: boolean;
+  /** What it was registered with that has no effect here, to be given back. */
+  readonly metadata: Readonly<Record<string, unknown>>;
+  readonly createdAtMs: number;
+  /** What its registration is read and deleted with. */
+  readonly registrationToken: string;
 }
 
 const maxClients = 1_000;
-const defaultLifespanSeconds = 3_600;
 
 export class Clients {
   readonly #byId = new Map<string, Client>();
@@ -30,48 +38,26 @@ export class Clients {
     return true;
   }
 
-  authenticate(id: string, secret: string): Client | undefined {
-    const client = this.#byId.get(id);
-    return client && timingSafeEqual(digest(secret), digest(client.secret)) ? client : undefined;
+  get(id: string): Client | undefined {
+    return this.#byId.get(id);
   }
+
+  list(): Client[] {
+    return [...this.#byId.values()];
+  }
+
+  remove(id: string): boolean {
+    return this.#byId.delete(id);
+  }
+}
+
+/** In the time of a comparison of digests, so that it tells nothing about the value. */
+export function sameSecret(given: string, right: string): boolean {
+  return timingSafeEqual(digest(given), digest(right));
 }
 
 function digest(value: string): Buffer {
   return createHash('sha256').update(value).digest();
-}
-
-/** A client from the body of `POST /admin/clients`, or what is wrong with it. */
-export function clientFromJson(body: unknown): Client | string {
-  const lifespan = member(body, 'client_credentials_grant_access_token_lifespan') ?? `${defaultLifespanSeconds}s`;
-  const lifespanSeconds = typeof lifespan === 'string' ? goDurationSeconds(lifespan) : undefined;
-  if (lifespanSeconds === undefined) return 'client_credentials_grant_access_token_lifespan is not a duration';
-  const strategy = member(body, 'access_token_strategy') ?? 'jwt';
-  if (strategy !== 'jwt' && strategy !== 'opaque') return 'access_token_strategy is jwt or opaque';
-  const secret = textMember(body, 'client_secret') || randomToken('');
-  if (secret.length < 6) return 'client_secret has less than 6 characters';
-  return {
-    id: textMember(body, 'client_id') || randomUUID(),
-    secret,
-    grantTypes: texts(member(body, 'grant_types')),
-    scopes: textMember(body, 'scope').split(' ').filter(Boolean),
-    audience: texts(member(body, 'audience')),
-    strategy,
-    authMethod: textMember(body, 'token_endpoint_auth_method') || 'client_secret_basic',
-    lifespanSeconds,
-  };
-}
-
-export function clientJson(client: Client): Record<string, unknown> {
-  return {
-    client_id: client.id,
-    client_secret: client.secret,
-    grant_types: client.grantTypes,
-    scope: client.scopes.join(' '),
-    audience: client.audience,
-    token_endpoint_auth_method: client.authMethod,
-    access_token_strategy: client.strategy,
-    client_credentials_grant_access_token_lifespan: `${client.lifespanSeconds}s`,
-  };
 }
 
 /** Equal, or an URL of the same origin whose path lies below the allowed one, as Hydra compares them. */
@@ -85,14 +71,16 @@ export function audienceAllowed(client: Client, audience: string): boolean {
   });
 }
 
-/** `90s`, `1m30s`, `1h`: whole units of Go's durations, without fractions. */
-function goDurationSeconds(text: string): number | undefined {
-  const match = /^(?:(\d{1,5})h)?(?:(\d{1,5})m)?(?:(\d{1,8})s)?$/.exec(text);
-  if (!match || text === '') return undefined;
-  const [, hours = '0', minutes = '0', seconds = '0'] = match;
-  return Number(hours) * 3_600 + Number(minutes) * 60 + Number(seconds);
+/** Byte for byte, except that a program on this machine may listen on any port (RFC 8252, section 7.3). */
+export function redirectAllowed(client: Client, redirectUri: string): boolean {
+  return client.redirectUris.some((allowed) => {
+    if (allowed === redirectUri) return true;
+    if (!/^http:\/\/(127\.0\.0\.1|\[::1\])[:/?]/.test(redirectUri) || !URL.canParse(redirectUri)) return false;
+    return withoutPort(allowed) === withoutPort(redirectUri);
+  });
 }
 
-function texts(value: unknown): string[] {
-  return Array.isArray(value) ? value.filter((entry) => typeof entry === 'string') : [];
+/** By the spelling, not by the parsed form: the rest of the address stays byte for byte. */
+function withoutPort(address: string): string {
+  return address.replace(/^(http:\/\/(?:127\.0\.0\.1|\[::1\])):\d{1,5}(?=[/?]|$)/, '$1');
 }

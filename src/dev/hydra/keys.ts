@@ -11,7 +11,7 @@ import {
 } from 'jose';
 
 export const accessTokenKeySet = 'hydra.jwt.access-token';
-const idTokenKeySet = 'hydra.openid.id-token';
+export const idTokenKeySet = 'hydra.openid.id-token';
 const maxKeysPerSet = 20;
 const maxSets = 20;
 const algorithm = 'RS256';
@@ -34,8 +34,14 @@ export class Keys {
   }
 
   async rotate(set: string): Promise<void> {
+    await this.generate(set, randomUUID());
+  }
+
+  /** A new key as the newest of its set. @returns its private JWK, undefined where the set is full */
+  async generate(set: string, kid: string): Promise<JWK | undefined> {
     const { privateKey } = await generateKeyPair(algorithm, { extractable: true });
-    await this.put(set, randomUUID(), await exportJWK(privateKey));
+    const jwk = { ...(await exportJWK(privateKey)), kid, use: 'sig', alg: algorithm };
+    return (await this.put(set, kid, jwk)) ? jwk : undefined;
   }
 
   /** Adds a private RSA key as the newest of its set. False where it is none, or the set is full. */
@@ -54,9 +60,19 @@ export class Keys {
     return { keys: [...this.#sets.values()].flat().map((key) => key.publicJwk) };
   }
 
-  /** With the newest access-token key. `header` is merged over `{alg, kid, typ: 'JWT'}`. */
-  async sign(claims: Record<string, unknown>, header: Record<string, unknown> = {}): Promise<string> {
-    const key = this.#sets.get(accessTokenKeySet)?.[0];
+  /** The public halves of one set, newest first; undefined where there is no such set. */
+  jwksOf(set: string): { readonly keys: readonly JWK[] } | undefined {
+    const keys = this.#sets.get(set);
+    return keys && { keys: keys.map((key) => key.publicJwk) };
+  }
+
+  /** With the newest key of the set. `header` is merged over `{alg, kid, typ: 'JWT'}`. */
+  async sign(
+    claims: Record<string, unknown>,
+    header: Record<string, unknown> = {},
+    set: string = accessTokenKeySet,
+  ): Promise<string> {
+    const key = this.#sets.get(set)?.[0];
     if (key === undefined) throw new Error('no signing key');
     const merged = { alg: algorithm, kid: key.publicJwk.kid, typ: 'JWT', ...header };
     return new SignJWT(claims).setProtectedHeader(merged as JWTHeaderParameters).sign(key.privateKey);
