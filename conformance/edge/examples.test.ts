@@ -9,31 +9,24 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
-import { type DevOry, startDevOry } from '../../src/dev/ory.ts';
 import { findEnvoy } from '../../src/edge/find.ts';
 import { startEnvoy } from '../../src/edge/run.ts';
-import { connect } from '../ory/client.ts';
+import { startDevelopmentOry } from '../ory/dev.ts';
+import type { Ory } from '../ory/ory.ts';
 import { type App, startApp } from './rig/app.ts';
 import { type Answer, type Lines, send } from './rig/client.ts';
 import { type Edge, startEdge } from './rig/edge.ts';
 
 const EXAMPLES = fileURLToPath(new URL('../../examples/', import.meta.url));
-const API = ['https://api.acme.com', 'https://acme.com/api'];
-
-let ory: DevOry;
+let ory: Ory;
 let session: Lines;
 let token: (audience: string) => Promise<Lines>;
 const closing: (() => Promise<void>)[] = [];
 
 beforeAll(async () => {
-  ory = await startDevOry({ port: 0, audience: API });
-  const client = await connect({
-    name: 'development Ory',
-    kratos: { publicUrl: ory.url, adminUrl: ory.url },
-    hydra: { publicUrl: ory.url, adminUrl: ory.url, issuer: ory.issuer },
-  });
-  session = [['X-Session-Token', (await client.login(await client.createPerson())).token]];
-  token = async (audience) => [['Authorization', `Bearer ${await client.accessToken({ audience: [audience] })}`]];
+  ory = await startDevelopmentOry();
+  session = [['X-Session-Token', (await ory.login(await ory.createPerson())).token]];
+  token = async (audience) => [['Authorization', `Bearer ${await ory.accessToken({ audience: [audience] })}`]];
 });
 
 afterEach(async () => {
@@ -59,7 +52,7 @@ async function run(name: string) {
   const { ory_path: oryPath } = example.edge;
   const edge: Edge = await startEdge({
     ...example,
-    ory: { url: ory.url },
+    ory: { url: ory.hydra.issuer },
     edge: { upstreams, ...(oryPath === undefined ? {} : { ory_path: oryPath }) },
   });
   closing.push(() => edge.close());

@@ -2,13 +2,14 @@
 import { connect, createServer, type Http2Server, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type DevOry, startDevOry } from '../../src/dev/ory.ts';
-import { connect as connectOry } from '../ory/client.ts';
+import { startDevOry } from '../../src/dev/ory.ts';
+import { startDevelopmentOry } from '../ory/dev.ts';
 import { type Edge, startEdge } from './rig/edge.ts';
 
 const MESSAGE = Buffer.from([0, 0, 0, 0, 3, 1, 2, 3]);
 
-let ory: DevOry;
+let ory: { close(): Promise<void> };
+let oryUrl: string;
 let edge: Edge;
 let application: Http2Server;
 let session: string;
@@ -25,20 +26,17 @@ function echo(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
 }
 
 beforeAll(async () => {
-  ory = await startDevOry({ port: 0, audience: [] });
+  const development = await startDevelopmentOry();
+  ory = development;
+  oryUrl = development.kratos.publicUrl;
   application = createServer();
   application.on('stream', echo);
   await new Promise<void>((resolve) => application.listen(0, '127.0.0.1', resolve));
   edge = await startEdge({
-    ory: { url: ory.url },
+    ory: { url: oryUrl },
     edge: { upstreams: { app: `h2c://127.0.0.1:${(application.address() as AddressInfo).port}` } },
   });
-  const client = await connectOry({
-    name: 'development Ory',
-    kratos: { publicUrl: ory.url, adminUrl: ory.url },
-    hydra: { publicUrl: ory.url, adminUrl: ory.url, issuer: ory.issuer },
-  });
-  session = (await client.login(await client.createPerson())).token;
+  session = (await development.login(await development.createPerson())).token;
 });
 
 afterAll(async () => {
@@ -109,14 +107,13 @@ describe('a gRPC call', () => {
   });
 
   it('is UNAVAILABLE where nobody can be asked', async () => {
-    const { url } = ory;
     await ory.close();
     try {
       const answer = await call([MESSAGE], { 'x-session-token': 'ory_st_unknown' });
       expect(answer.grpcStatus).toBe('14');
       expect(decodeURIComponent(answer.grpcMessage)).toContain('"reason":"ory_unreachable"');
     } finally {
-      ory = await startDevOry({ port: Number(new URL(url).port), audience: [] });
+      ory = await startDevOry({ port: Number(new URL(oryUrl).port), audience: [] });
     }
     await edge.authorizer.kill();
     const answer = await call([MESSAGE], { 'x-session-token': session });

@@ -1,7 +1,7 @@
 // A browser on its way to the login and back, hop by hop, with a real Kratos behind a real Envoy: where it is sent, and
 // that it never turns in a circle.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CookieJar } from '../ory/client.ts';
+import { CookieJar } from '../ory/http.ts';
 import type { BrowserSession, RealOry } from '../ory/ory.ts';
 import { startRealOry } from '../ory/real.ts';
 import { freePorts } from '../ports.ts';
