@@ -1,16 +1,18 @@
 // Pages of other origins: their preflights, and denials that a script can read. A real Envoy, the real authorizer.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type DevOry, startDevOry } from '../../src/dev/ory.ts';
-import { type Lines, type Protocol, send } from './rig/client.ts';
-import { type Edge, startEdge } from './rig/edge.ts';
+import { type Lines, send } from './rig/client.ts';
+import type { Edge } from './rig/edge.ts';
+import { type Edges, startEdges, WAYS } from './rig/transports.ts';
 
 const PAGE = 'https://spa.test';
 let ory: DevOry;
+let edges: Edges;
 let edge: Edge;
 
 beforeAll(async () => {
   ory = await startDevOry({ port: 0, audience: ['https://api.test'] });
-  edge = await startEdge({
+  edges = await startEdges(() => ({
     ory: { url: ory.url },
     tokens: { audiences: ['https://api.test'] },
     rules: [
@@ -20,15 +22,18 @@ beforeAll(async () => {
       { name: 'app', match: { path: '/app' }, require: { session: {} }, cors: { origins: [PAGE] } },
       { name: 'own', match: { path: '/own' }, require: { session: {} } },
     ],
-  });
+  }));
 });
 
 afterAll(async () => {
-  await edge?.close();
+  await edges?.close();
   await ory?.close();
 });
 
-describe.each<Protocol>(['HTTP/1.1', 'HTTP/2'])('over %s', (protocol) => {
+describe.each(WAYS)('over $protocol, checks over $transport', ({ protocol, transport }) => {
+  beforeAll(() => {
+    edge = edges[transport];
+  });
   const ask = (path: string, method: string, headers: Lines) => send(edge.url, protocol, { path, method, headers });
   const preflight = (path: string, origin: string, more: Lines = []) =>
     ask(path, 'OPTIONS', [['Origin', origin], ['Access-Control-Request-Method', 'DELETE'], ...more]);
