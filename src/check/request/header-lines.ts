@@ -17,7 +17,7 @@ export class HeaderLines {
   readonly #authorization: string[] = [];
   readonly #sessionToken: string[] = [];
   readonly #cookie: string[] = [];
-  readonly #single = new Map<string, string>();
+  readonly #single: Record<string, string | undefined> = Object.create(null);
 
   /** `name` in lower case. */
   add(name: string, value: string): void {
@@ -33,8 +33,8 @@ export class HeaderLines {
         break;
       default:
         if (SINGLE.has(name)) {
-          const before = this.#single.get(name);
-          this.#single.set(name, before === undefined ? value : `${before},${value}`);
+          const before = this.#single[name];
+          this.#single[name] = before === undefined ? value : `${before},${value}`;
         }
     }
   }
@@ -51,13 +51,14 @@ export class HeaderLines {
       authorization: this.#authorization,
       sessionToken: this.#sessionToken,
       cookie: this.#cookie,
-      preflight: method === 'OPTIONS' && single.has('origin') && single.has('access-control-request-method'),
-      origin: single.get('origin'),
-      accept: single.get('accept'),
-      requestedWith: single.get('x-requested-with'),
-      secFetchMode: single.get('sec-fetch-mode'),
-      secFetchDest: single.get('sec-fetch-dest'),
-      requestId: single.get('x-request-id'),
+      preflight:
+        method === 'OPTIONS' && single['origin'] !== undefined && single['access-control-request-method'] !== undefined,
+      origin: single['origin'],
+      accept: single['accept'],
+      requestedWith: single['x-requested-with'],
+      secFetchMode: single['sec-fetch-mode'],
+      secFetchDest: single['sec-fetch-dest'],
+      requestId: single['x-request-id'],
     };
   }
 }
