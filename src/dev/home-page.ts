@@ -28,7 +28,7 @@ ${who(c, state, base)}
     ) => html`<tr><th scope="row">${p.name}${p.totpSecret === undefined ? '' : html`<br><small>second factor</small>`}</th>
 <td><code>${p.email}</code> <code>${p.password}</code></td></tr>`,
   )}</table>
-<p class="soft">${sessions.list().length} living sessions: <a href="${base}/admin/sessions?expand=identity&expand=devices">as JSON</a></p>
+<p class="soft">Living sessions: ${sessions.list().length}, <a href="${base}/admin/sessions?expand=identity&expand=devices">as JSON</a></p>
 </section>
 <section>
 <h2>An access token</h2>
