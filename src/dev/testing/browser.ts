@@ -16,7 +16,11 @@ export interface Form {
 const maxRedirects = 10;
 
 export class Browser {
-  readonly #cookies = new Map<string, string>();
+  readonly #cookies: Map<string, string>;
+
+  constructor(cookies: Readonly<Record<string, string>> = {}) {
+    this.#cookies = new Map(Object.entries(cookies));
+  }
 
   get cookie(): string {
     return [...this.#cookies].map(([name, value]) => `${name}=${value}`).join('; ');
