@@ -58,6 +58,18 @@ export async function buildServer(name: ServerName, cache: string = cacheDir()):
   return program;
 }
 
+/** What to install before the real servers can be built; undefined where they have been. */
+export async function missingTool(): Promise<string | undefined> {
+  try {
+    await buildServer('kratos');
+    await buildServer('hydra');
+    return undefined;
+  } catch (error) {
+    if (error instanceof ToolMissing) return error.message;
+    throw error;
+  }
+}
+
 function pinnedVersion(mod: string, module: string): string {
   const words = mod
     .split('\n')

@@ -80,11 +80,11 @@ async function login(publicUrl: string, person: Person): Promise<Session> {
 async function loginBrowser(kratos: Ory['kratos'], person: Person, aal: 'aal1' | 'aal2'): Promise<BrowserSession> {
   const jar = new CookieJar();
   const credentials = { method: 'password', identifier: person.email, password: person.password };
-  await submitInBrowser(`${kratos.publicUrl}/self-service/login/browser`, credentials, jar);
+  await submitInBrowser(kratos.publicUrl, '', credentials, jar);
   if (aal === 'aal2') {
     const secret = text(person, 'totpSecret');
     const second = { method: 'totp', totp_code: totpCode(secret, Date.now()) };
-    await submitInBrowser(`${kratos.publicUrl}/self-service/login/browser?aal=aal2`, second, jar);
+    await submitInBrowser(kratos.publicUrl, '?aal=aal2', second, jar);
   }
   const value = jar.get(cookieName);
   if (value === undefined) throw new Error('browser login: no session cookie');
@@ -93,13 +93,21 @@ async function loginBrowser(kratos: Ory['kratos'], person: Person, aal: 'aal1' |
   return { id: text(Array.isArray(sessions) ? sessions[0] : undefined, 'id'), cookie: { name: cookieName, value } };
 }
 
-async function submitInBrowser(begin: string, given: Record<string, string>, jar: CookieJar): Promise<void> {
-  const begun = await fetch(begin, { headers: { accept: 'application/json', cookie: jar.header() } });
+/** At `publicUrl`, whatever address Kratos takes for its own. */
+async function submitInBrowser(
+  publicUrl: string,
+  query: string,
+  given: Record<string, string>,
+  jar: CookieJar,
+): Promise<void> {
+  const begun = await fetch(`${publicUrl}/self-service/login/browser${query}`, {
+    headers: { accept: 'application/json', cookie: jar.header() },
+  });
   jar.take(begun);
   const flow = parse(await begun.text());
   const request = jsonRequest('POST', { ...given, csrf_token: csrfToken(flow) });
   const headers = { ...request.headers, cookie: jar.header() };
-  const response = await fetch(text(flow, 'ui', 'action'), { ...request, headers });
+  const response = await fetch(`${publicUrl}/self-service/login?flow=${text(flow, 'id')}`, { ...request, headers });
   jar.take(response);
   const body = await response.text();
   // 422: the login is good, and a second factor is asked for.

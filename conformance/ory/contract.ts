@@ -3,6 +3,7 @@
 import { afterAll, beforeAll, describe } from 'vitest';
 import { describeAal, describeAal1Enough } from './contract-aal.ts';
 import { describeCode } from './contract-code.ts';
+import { describeIdentities } from './contract-identities.ts';
 import { describeLogin } from './contract-login.ts';
 import { describeSessionEnd } from './contract-session-end.ts';
 import { describeSessions } from './contract-sessions.ts';
@@ -21,6 +22,7 @@ export function describeOry(name: string, start: StartOry): void {
     describePart('the second factor where aal1 is enough', start, describeAal1Enough, { requiredAal: 'aal1' });
     describePart('settings', start, describeSettings);
     describePart('sessions', start, describeSessions);
+    describePart('identities', start, describeIdentities);
     describePart('the end of a session', start, describeSessionEnd, { sessionLifespanSeconds: 20 });
     describePart('access tokens', start, describeTokens);
     describePart('the authorization code', start, describeCode);

@@ -1,23 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { buildServer, ToolMissing } from './build.ts';
+import { missingTool } from './build.ts';
 import { describeOry } from './contract.ts';
 import type { RealOry } from './ory.ts';
 import { startRealOry } from './real.ts';
-import { whoamiStatus } from './whoami.ts';
+import { whoami, whoamiStatus } from './whoami.ts';
 
 /** Built before the suites are laid out: without the tools there is one skipped test whose name says what is missing. */
 const missing = await missingTool();
-
-async function missingTool(): Promise<string | undefined> {
-  try {
-    await buildServer('kratos');
-    await buildServer('hydra');
-    return undefined;
-  } catch (error) {
-    if (error instanceof ToolMissing) return error.message;
-    throw error;
-  }
-}
 
 if (missing === undefined) {
   describeOry('the real Ory', startRealOry);
@@ -27,6 +16,25 @@ if (missing === undefined) {
     test.skip(missing, () => undefined);
   });
 }
+
+describe('the real Kratos under another address', () => {
+  if (missing !== undefined) return test.skip(missing, () => undefined);
+  test('writes that address into what it answers, as the development Ory does where it is asked to', async () => {
+    const kratosBaseUrl = 'http://127.0.0.1:8080/.ory';
+    const ory = await startRealOry({ kratosBaseUrl });
+    try {
+      const flow = await fetch(`${ory.kratos.publicUrl}/self-service/login/api`);
+      expect(await flow.json()).toMatchObject({
+        ui: { action: expect.stringMatching(/^http:\/\/127\.0\.0\.1:8080\/\.ory\/self-service\/login\?flow=/) },
+      });
+      const { token } = await ory.login(await ory.createPersonWithTotp());
+      const { body } = await whoami(ory, [['X-Session-Token', token]]);
+      expect(body).toMatchObject({ redirect_browser_to: `${kratosBaseUrl}/self-service/login/browser?aal=aal2` });
+    } finally {
+      await ory.close();
+    }
+  });
+});
 
 function describeProcesses(): void {
   let ory: RealOry;

@@ -28,7 +28,7 @@ ${who(c, state, base)}
     ) => html`<tr><th scope="row">${p.name}${p.totpSecret === undefined ? '' : html`<br><small>second factor</small>`}</th>
 <td><code>${p.email}</code> <code>${p.password}</code></td></tr>`,
   )}</table>
-<p class="soft">${sessions.list().length} living sessions: <a href="${base}/admin/sessions?expand=identity&expand=devices">as JSON</a></p>
+<p class="soft">Living sessions: ${sessions.list().length}${adminLink(state, base)}</p>
 </section>
 <section>
 <h2>An access token</h2>
@@ -37,6 +37,12 @@ ${who(c, state, base)}
 <p class="soft">For a browser: <a href="${base}/.well-known/openid-configuration">discovery</a>, authorization code with PKCE, dynamic registration.</p>
 </section>`;
   return showPage(c, { title: 'Development Ory', note: developmentNote, main });
+}
+
+/** Behind a proxy there is no admin API. */
+function adminLink({ url }: State, base: string): Markup | string {
+  if (base !== url) return '';
+  return html`, <a href="${url}/admin/sessions?expand=identity&expand=devices">as JSON</a>`;
 }
 
 function who(c: DevContext, { sessions, requiredAal }: State, base: string): Markup {

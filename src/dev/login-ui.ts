@@ -84,7 +84,7 @@ async function flowPage(c: DevContext, kratos: Kratos, kind: keyof typeof titles
   const main = html`<section class="narrow">
 <h1>${titles[kind]}</h1>
 ${flowMessages(flow.messages)}
-${kind === 'settings' ? html`<nav><a class="button quiet" href="/logout">Log out</a></nav>` : ''}
+${kind === 'settings' ? html`<nav>${flow.returnTo === undefined ? '' : html`<a class="button" href="${flow.returnTo}">Back</a> `}<a class="button quiet" href="/logout">Log out</a></nav>` : ''}
 ${sections.length === 0 ? html`<p class="soft">This flow has nothing that a page without scripts could show.</p>` : ''}
 </section>
 ${sections.map(({ title, body }) => html`<section class="narrow">${title === '' ? '' : html`<h2>${title}</h2>`}${body}</section>`)}`;

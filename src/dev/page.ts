@@ -72,7 +72,7 @@ body { margin: 0; min-height: 100vh; background: var(--ground); color: var(--ink
 .note { margin: 0; padding: .45rem 1rem; text-align: center; font-size: .85rem; color: var(--soft);
   border-bottom: 1px solid var(--line); }
 main { max-width: 44rem; margin: 0 auto; padding: clamp(1.5rem, 6vh, 4rem) 1rem 3rem; display: grid; gap: 1.25rem; }
-main:has(> .narrow) { max-width: 27rem; }
+main:has(> .narrow) { max-width: 29rem; }
 section { background: var(--card); border: 1px solid var(--line); border-radius: 14px; padding: 1.5rem; min-width: 0; }
 h1 { margin: 0 0 .35rem; font-size: 1.6rem; line-height: 1.25; letter-spacing: -.015em; overflow-wrap: anywhere; }
 h2 { margin: 0 0 .75rem; font-size: 1rem; }
@@ -91,15 +91,16 @@ code, pre { font: .88em/1.5 ui-monospace, "SF Mono", Menlo, Consolas, monospace;
 code { background: var(--code); border-radius: 5px; padding: .1em .35em; overflow-wrap: anywhere; }
 pre { margin: 0; padding: .9rem 1rem; background: var(--code); border-radius: 8px; overflow-x: auto; }
 ul.people { list-style: none; margin: 0; padding: 0; display: grid; gap: .6rem; }
-ul.people li { display: flex; gap: .75rem; align-items: center; justify-content: space-between; flex-wrap: wrap; }
+ul.people li { display: grid; grid-template-columns: minmax(0, 1fr) auto; gap: .75rem; align-items: center; }
 ul.people button { margin: 0; }
 table { width: 100%; border-collapse: collapse; font-size: .92rem; }
 th, td { text-align: left; vertical-align: top; padding: .4rem .5rem .4rem 0; border-top: 1px solid var(--line); }
 tr:first-child > * { border-top: 0; }
 ul.rules { list-style: none; margin: 0; padding: 0; display: grid; gap: .5rem; }
-ul.rules a { display: flex; gap: .25rem .9rem; flex-wrap: wrap; align-items: baseline; padding: .6rem .8rem; color: inherit;
+ul.rules a { display: grid; grid-template-columns: 8rem minmax(0, 1fr); gap: .25rem .9rem;
+  align-items: baseline; padding: .6rem .8rem; color: inherit;
   border: 1px solid var(--line); border-radius: 10px; text-decoration: none; }
-ul.rules a:hover { border-color: var(--accent); } ul.rules strong { color: var(--accent); }
+ul.rules a:hover { border-color: var(--accent); } ul.rules strong { color: var(--accent); overflow-wrap: anywhere; }
 ul.rules span { color: var(--soft); } ul.rules a[aria-current] { background: var(--code); }
 .known { border-top: 3px solid var(--good); }
 small { color: var(--soft); } .done { color: var(--good); } figure { margin: 0 0 .9rem; } figure img { border-radius: 8px;
@@ -107,5 +108,8 @@ small { color: var(--soft); } .done { color: var(--good); } figure { margin: 0 0
 label.check { display: flex; gap: .6rem; align-items: center; } label.check input { width: auto; }
 p.code { display: flex; gap: .9rem; align-items: center; } p.code button { margin: 0; } p.code code { font-size: 1.35rem; }
 th { font-weight: 500; color: var(--soft); width: 13rem; overflow-wrap: anywhere; } td { overflow-wrap: anywhere; }
+.narrow th { width: auto; padding-right: 1rem; white-space: nowrap; } table + *, pre + * { margin-top: .9rem; }
+@media (max-width: 34rem) { ul.rules a { grid-template-columns: 1fr; } th, td { display: block; width: auto; }
+  td { border-top: 0; padding-top: 0; } }
 nav { display: flex; gap: .6rem; flex-wrap: wrap; margin-top: 1.1rem; }
 `;

@@ -55,6 +55,8 @@ export interface UiFlow {
   readonly action: string;
   readonly messages: readonly UiMessage[];
   readonly nodes: readonly UiNode[];
+  /** Where the person came from, http or https: whoever made the flow has found it allowed. */
+  readonly returnTo: string | undefined;
 }
 
 /** Undefined where it is no flow, or one whose form goes somewhere that a form cannot be sent. */
@@ -63,7 +65,8 @@ export function readUiFlow(flow: unknown): UiFlow | undefined {
   const action = textMember(ui, 'action');
   if (!isWeb(action)) return undefined;
   const nodes = list(member(ui, 'nodes')).flatMap((node) => readNode(node) ?? []);
-  return { action, messages: readMessages(ui), nodes };
+  const returnTo = textMember(flow, 'return_to');
+  return { action, messages: readMessages(ui), nodes, returnTo: isWeb(returnTo) ? returnTo : undefined };
 }
 
 /** What a page without scripts can show. Scripts are left out, and buttons that need one. */

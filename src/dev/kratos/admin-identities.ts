@@ -48,27 +48,46 @@ export function showIdentity(c: DevContext, { url }: State, identity: Identity):
   return json(c, 200, adminJson(identity, baseUrl(c, url)));
 }
 
-/** `PATCH /admin/identities/{id}`: of JSON Patch, replacing the state, or a trait. */
+/** `PATCH /admin/identities/{id}`: of JSON Patch what changes the state, a trait, all traits, or the metadata. */
 export async function patchIdentity(c: DevContext, { identities, url }: State, identity: Identity): Promise<Response> {
   const body = await readJson(c);
   if (!Array.isArray(body)) return fault(c, 400, notJson);
   for (const operation of body as unknown[]) {
-    const path = textMember(operation, 'path');
-    const value = member(operation, 'value');
-    const trait = /^\/traits\/([A-Za-z0-9_-]+)$/.exec(path)?.[1];
-    if (!['add', 'replace'].includes(textMember(operation, 'op')) || !(path === '/state' || trait)) {
-      return fault(c, 400, { reason: 'The development Ory replaces /state and /traits/… alone.' });
-    }
-    if (trait) {
-      const traits = { ...identity.traits, [trait]: value };
-      if (identities.setTraits(identity, traits) !== 'set') return fault(c, 400, badTraits);
-      continue;
-    }
-    const state = identityState(value);
-    if (!state) return fault(c, 400, badState);
-    identities.setState(identity, state);
+    const refused = applyOperation(identities, identity, operation);
+    if (refused) return fault(c, 400, refused);
   }
   return json(c, 200, adminJson(identity, baseUrl(c, url)));
+}
+
+const badOperation = {
+  reason:
+    'The development Ory adds and replaces /state, /traits, /traits/…, /metadata_public and /metadata_admin, and removes all but /state and /traits.',
+};
+
+/** What is wrong with it, if something is. */
+function applyOperation(
+  identities: State['identities'],
+  identity: Identity,
+  operation: unknown,
+): { readonly reason: string; readonly message?: string } | undefined {
+  const op = textMember(operation, 'op');
+  const path = textMember(operation, 'path');
+  const removes = op === 'remove';
+  const value = removes ? undefined : member(operation, 'value');
+  if (!['add', 'replace', 'remove'].includes(op)) return badOperation;
+  const trait = /^\/traits\/([A-Za-z0-9_-]+)$/.exec(path)?.[1];
+  if (trait !== undefined) {
+    const { [trait]: _, ...others } = identity.traits;
+    const traits = removes ? others : { ...others, [trait]: value };
+    return identities.setTraits(identity, traits) === 'set' ? undefined : badTraits;
+  }
+  if (path === '/metadata_public') return void identities.setMetadata(identity, value, identity.metadataAdmin);
+  if (path === '/metadata_admin') return void identities.setMetadata(identity, identity.metadataPublic, value);
+  if (removes) return badOperation;
+  if (path === '/traits') return identities.setTraits(identity, record(value)) === 'set' ? undefined : badTraits;
+  if (path !== '/state') return badOperation;
+  const state = identityState(value);
+  return state ? void identities.setState(identity, state) : badState;
 }
 
 /** `PUT /admin/identities/{id}` */

@@ -41,7 +41,7 @@ function oneClickList(people: readonly DevUser[], flow: UiFlow): Markup {
 }
 
 function oneClick({ name, email, password, totpSecret }: DevUser, action: string, hidden: Markup): Markup {
-  const note = totpSecret === undefined ? '' : html` <small>second factor</small>`;
+  const note = totpSecret === undefined ? '' : html`<br><small>with a second factor</small>`;
   return html`<li>
 <span><strong>${name}</strong>${note}<br><code>${email}</code> <code>${password}</code></span>
 <form method="post" action="${action}">

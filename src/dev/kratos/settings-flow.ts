@@ -9,6 +9,14 @@ import { traitLeaves } from './traits.ts';
 
 const save = info(1070003, 'Save');
 
+/** What a schema would call the traits of the seeded people. */
+const titles: Readonly<Record<string, string>> = {
+  'traits.email': 'E-mail',
+  'traits.name': 'Name',
+  'traits.name.first': 'First name',
+  'traits.name.last': 'Last name',
+};
+
 export function settingsFlowJson(flow: SettingsFlow, base: string, token: string): Record<string, unknown> {
   const messages = flow.saved ? [changesSaved] : flow.messages;
   return {
@@ -28,7 +36,9 @@ function profileNodes({ identity, fieldMessages }: SettingsFlow): Node[] {
   const fields = traitLeaves(identity.traits).map(({ path, value }) => {
     const name = `traits.${path.join('.')}`;
     const email = name === 'traits.email' ? ({ required: true, autocomplete: 'email' } as const) : {};
-    return input('profile', { name, type: typeOf(name, value), value, ...email }, undefined, fieldMessages.get(name));
+    const title = titles[name];
+    const label = title === undefined ? undefined : info(1070002, title);
+    return input('profile', { name, type: typeOf(name, value), value, ...email }, label, fieldMessages.get(name));
   });
   return [...fields, input('profile', { name: 'method', type: 'submit', value: 'profile' }, save)];
 }
