@@ -337,3 +337,69 @@ test('a secret of the configuration is in no output', () => {
   const text = `${EVERYTHING.replace('  timeout:', '  api_key: canary-key\n  timeout:')}serve: { admin_token: canary-token }\n`;
   expect(generate(text)).not.toContain('canary');
 });
+
+describe('Ory on the edge’s own origin', () => {
+  const ORY_PATH = `
+ory: { kratos: { public_url: "https://ory.internal/kratos/" }, hydra: { public_url: "http://hydra.internal:4444" }, api_key: s3cret }
+edge: { upstream: "http://127.0.0.1:3000", public_url: "https://app.acme.com", ory_path: /auth/ory }
+`;
+  const all = routes(ORY_PATH);
+  const ory = () => all.filter((route) => route.match.path_separated_prefix?.startsWith('/auth/ory'));
+
+  test('comes before every rule, after what refuses ambiguous paths, and asks nobody', () => {
+    const places = ory().map((route) => all.indexOf(route));
+    expect(places[0]).toBe(3);
+    expect(all[(places.at(-1) ?? 0) + 1].name).toBe('default');
+    for (const route of ory()) {
+      expect(route.name).toBeUndefined();
+      expect(route.typed_per_filter_config['envoy.filters.http.ext_authz'].disabled).toBe(true);
+    }
+  });
+
+  test('is reached by its own path and host, and what is not public by no route', () => {
+    const byPrefix = Object.fromEntries(ory().map((route) => [route.match.path_separated_prefix, route.route]));
+    expect(byPrefix['/auth/ory/self-service']).toMatchObject({
+      cluster: 'ory-kratos',
+      prefix_rewrite: '/kratos/self-service',
+      host_rewrite_literal: 'ory.internal',
+    });
+    expect(byPrefix['/auth/ory/oauth2/token']).toMatchObject({
+      cluster: 'ory-hydra',
+      prefix_rewrite: '/oauth2/token',
+      host_rewrite_literal: 'hydra.internal:4444',
+    });
+    expect(ory().at(-1)).toMatchObject({
+      match: { path_separated_prefix: '/auth/ory' },
+      direct_response: { status: 403 },
+    });
+  });
+
+  test('gets the API key from Envoy’s environment: a generated file holds none', () => {
+    expect(generate(ORY_PATH)).toContain('%ENVIRONMENT(ORY_API_KEY)%');
+    expect(generate(ORY_PATH)).not.toContain('s3cret');
+    expect(generate(ORY_PATH.replace(', api_key: s3cret', ''))).not.toContain('Rewrite-Token');
+  });
+
+  test('is not there where it is not asked for', () => {
+    expect(manager(SMALLEST).http_filters.map((one: Anything) => one.name)).toEqual([
+      'envoy.filters.http.ext_authz',
+      'envoy.filters.http.router',
+    ]);
+    expect(generate(SMALLEST)).not.toContain('ory-kratos');
+  });
+});
+
+describe('an application over HTTP/2', () => {
+  const protocols = (url: string) => {
+    const one = cluster(`ory: { url: "https://o" }\nedge: { upstream: "${url}" }\n`, 'upstream-app');
+    const options = one.typed_extension_protocol_options['envoy.extensions.upstreams.http.v3.HttpProtocolOptions'];
+    return [Object.keys(options.explicit_http_config), one.transport_socket !== undefined];
+  };
+
+  test.each([
+    ['http://g:1', 'http_protocol_options', false],
+    ['https://g:1', 'http_protocol_options', true],
+    ['h2c://g:1', 'http2_protocol_options', false],
+    ['h2://g:1', 'http2_protocol_options', true],
+  ])('%s is spoken to by %s', (url, options, tls) => expect(protocols(url)).toEqual([[options], tls]));
+});
