@@ -77,7 +77,6 @@ export async function listenGrpc(address: Address, parts: GrpcParts): Promise<Gr
       const unbound = new Promise<void>((resolve) => listener.close(() => resolve()));
       const drained = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
       const force = setTimeout(() => {
-        server.forceShutdown();
         for (const socket of sockets) socket.destroy();
       }, graceMs);
       await Promise.all([unbound, drained]);
