@@ -51,6 +51,21 @@ test('two clicks log in whoever has a second factor: the page shows the code of 
   expect(await whoami(ory, browser)).toBe(200);
 });
 
+test('a seeded person who enrols an app of their own is shown no code that is wrong', async () => {
+  const { ory, browser } = await start();
+  await browser.send(formsOf(await click(ory, browser, 2))[0] ?? { action: '', fields: {} }, {}, toApp);
+  const unlink = formsOf(await browser.open(`${ory.url}/self-service/settings/browser`)).at(-1);
+  if (!unlink) throw new Error('no form');
+  const unlinked = await browser.send(unlink);
+  const secret = /<code>([A-Z2-7]{32})<\/code>/.exec(unlinked.text)?.[1] ?? '';
+  const enrol = formsOf(unlinked).at(-1);
+  if (!enrol) throw new Error('no form');
+  await browser.send(enrol, { totp_code: totpCode(secret, Date.now()) });
+  const second = await click(ory, new Browser(), 2);
+  expect(second.text).toContain('<h1>Second factor</h1>');
+  expect(second.text).not.toMatch(/<code>\d{6}<\/code>/);
+});
+
 test('a second factor is not forgotten over many refreshes', async () => {
   const { ory, browser } = await start();
   await browser.send(formsOf(await click(ory, browser, 2))[0] ?? { action: '', fields: {} }, {}, toApp);
