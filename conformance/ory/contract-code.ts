@@ -280,6 +280,30 @@ export const describeCode: ContractPart = (ory) => {
     expect(await active(two.accessToken)).toBe(false);
   });
 
+  test('a client revokes nobody else’s tokens', async () => {
+    const { accessToken, refreshToken = '' } = await ory().authorizationCode(person, client);
+    const other = await ory().createClient();
+    for (const token of [accessToken, refreshToken]) await ory().revokeToken(other, token);
+    expect([await active(accessToken), await active(refreshToken)]).toEqual([true, true]);
+  });
+
+  test('a client that is deleted takes its tokens with it', async () => {
+    const other = await ory().createClient();
+    const { accessToken, refreshToken = '' } = await ory().authorizationCode(person, other);
+    const url = `${ory().hydra.adminUrl}/admin/clients/${other.id}`;
+    expect((await fetch(url)).status).toBe(200);
+    expect((await fetch(url, { method: 'DELETE' })).status).toBe(204);
+    expect((await fetch(url)).status).toBe(404);
+    expect([await active(accessToken), await active(refreshToken)]).toEqual([false, false]);
+  });
+
+  test('tokens outlive the state of the person: Hydra knows nothing of identities', async () => {
+    const somebody = await ory().createPerson();
+    const { accessToken, refreshToken = '' } = await ory().authorizationCode(somebody, client);
+    await ory().setPersonState(somebody.id, 'inactive');
+    expect([await active(accessToken), await active(refreshToken)]).toEqual([true, true]);
+  });
+
   test('revoking nonsense is no error; who may not is one', async () => {
     expect(await ory().revokeToken(client, 'nonsense')).toBe(200);
     const secret = await ory().createClient({ public: false });

@@ -17,8 +17,8 @@ import { type RequiredAal, Sessions } from './kratos/sessions.ts';
 import { listen } from './listen.ts';
 import { developmentHeader } from './page.ts';
 import { showProblem } from './problem-page.ts';
-import { opaqueToken } from './random.ts';
 import { isLoopbackUrl } from './return-to.ts';
+import { seededClient, seedPeople } from './seeds.ts';
 import type { DevUser, State } from './state.ts';
 import { totpCode } from './totp.ts';
 
@@ -63,54 +63,13 @@ const daySeconds = 24 * 60 * 60;
 const maxBodyBytes = 64 * 1024;
 const maxConsents = 1_000;
 const consentLifespanMs = 10 * 60 * 1000;
-/** The same on every start, so that bookmarks, test data and telephones stay good. */
-const seeds: readonly (Omit<DevUser, 'name'> & { readonly first: string; readonly last: string })[] = [
-  {
-    id: '11111111-1111-4111-8111-111111111111',
-    first: 'Ada',
-    last: 'Lovelace',
-    email: 'ada@example.com',
-    password: 'ada-123',
-  },
-  {
-    id: '22222222-2222-4222-8222-222222222222',
-    first: 'Grace',
-    last: 'Hopper',
-    email: 'grace@example.com',
-    password: 'grace-123',
-  },
-  {
-    id: '33333333-3333-4333-8333-333333333333',
-    first: 'Katherine',
-    last: 'Johnson',
-    email: 'katherine@example.com',
-    password: 'katherine-123',
-    totpSecret: 'DEVELOPMENTORYSECONDFACTOR234567',
-  },
-];
-
 /** @throws Node's own error where the port is in use (`EADDRINUSE`) */
 export async function startDevOry(options: DevOryOptions): Promise<DevOry> {
-  const client: Client = {
-    id: 'dev-client',
-    secret: 'dev-secret',
-    grantTypes: ['client_credentials'],
-    responseTypes: [],
-    redirectUris: [],
-    scopes: ['read', 'write'],
-    audience: options.audience,
-    strategy: undefined,
-    authMethod: 'any',
-    lifespanSeconds: 3_600,
-    skipConsent: false,
-    metadata: { client_name: 'Development client' },
-    createdAtMs: (options.clock ?? Date.now)(),
-    registrationToken: opaqueToken('ory_at_'),
-  };
-  const keys = await Keys.create();
   const clock = options.clock ?? Date.now;
+  const client = seededClient(options.audience, clock());
+  const keys = await Keys.create();
   const identities = new Identities(clock);
-  const users = await seed(identities);
+  const users = await seedPeople(identities);
   let issuer = options.issuer ?? '';
   const listening = await listen(options.host ?? '127.0.0.1', options.port, async (url) => {
     issuer ||= url;
@@ -150,19 +109,6 @@ export async function startDevOry(options: DevOryOptions): Promise<DevOry> {
     },
     close: listening.close,
   };
-}
-
-async function seed(identities: Identities): Promise<DevUser[]> {
-  const users: DevUser[] = [];
-  for (const { first, last, ...user } of seeds) {
-    const created = await identities.create({
-      ...user,
-      traits: { email: user.email, name: { first, last } },
-      verified: true,
-    });
-    if (created.kind === 'created') users.push({ ...user, name: `${first} ${last}` });
-  }
-  return users;
 }
 
 function routes(state: State, client: Client): Hono<{ Bindings: HttpBindings }> {

@@ -30,8 +30,12 @@ export function showClient(c: DevContext, { clients }: State): Response {
   return client ? json(c, 200, clientJson(client)) : fault(c, 404, {});
 }
 
-export function deleteClient(c: DevContext, { clients }: State): Response {
-  return clients.remove(c.req.param('id') ?? '') ? noContent(c) : fault(c, 404, {});
+export function deleteClient(c: DevContext, { clients, grants }: State): Response {
+  const client = clients.get(c.req.param('id') ?? '');
+  if (!client) return fault(c, 404, {});
+  clients.remove(client.id);
+  grants.endAllOf(client);
+  return noContent(c);
 }
 
 /** `POST /admin/keys/{set}`: a new key, which signs from now on if the set is one that is signed with. */

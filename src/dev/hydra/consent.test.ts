@@ -155,6 +155,17 @@ test('whoever has a second factor gives it before they are asked', async () => {
   expect(consent.text).toContain('katherine@example.com');
 });
 
+test('half a login is asked for the second factor first', async () => {
+  const { ory, browser } = await start();
+  const client = await register(ory);
+  const katherine = formsOf(await browser.open(`${ory.url}/self-service/login/browser`))[2];
+  if (!katherine) throw new Error('no form');
+  await browser.send(katherine);
+  const page = await browser.open(ask(ory, client).url);
+  expect(page.text).toContain('<h1>Second factor</h1>');
+  expect(page.text).not.toContain('wants to act for');
+});
+
 test('who is logged in is asked at once; with prompt=login or an old login only after the password', async () => {
   let now = Date.now();
   const { ory, browser } = await start({ clock: () => now });
@@ -203,25 +214,6 @@ test('a parameter that is given twice is an error, and two addresses are none', 
     const page = await browser.open(`${url}&${more}`, callback);
     expect([page.status, callback.test(page.url)]).toEqual([400, false]);
   }
-});
-
-test('an identity that was made inactive takes its tokens with it', async () => {
-  const { ory, browser } = await start();
-  const client = await register(ory);
-  const { url, verifier } = ask(ory, client);
-  const code = codeOf(await browser.send(first(await toConsent(browser, url)), {}, callback));
-  const tokens = (await (await exchange(ory, client, code, verifier)).json()) as Record<string, string>;
-  await fetch(`${ory.url}/admin/identities/${ory.users[0]?.id}`, {
-    method: 'PATCH',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify([{ op: 'replace', path: '/state', value: 'inactive' }]),
-  });
-  const body = new URLSearchParams({
-    grant_type: 'refresh_token',
-    client_id: client,
-    refresh_token: tokens['refresh_token'] ?? '',
-  });
-  expect((await fetch(`${ory.url}/oauth2/token`, { method: 'POST', body })).status).toBe(400);
 });
 
 test('registration is not there, nor named, where it is switched off', async () => {

@@ -87,10 +87,17 @@ export class Grants {
     return token && this.counts(token) ? token : undefined;
   }
 
+  /** A client that is deleted takes with it what it was granted. */
+  endAllOf(client: Client): void {
+    for (const { grant } of [...this.#tokens.values(), ...this.#codes.values()]) {
+      if (grant.client === client) grant.ended = true;
+    }
+  }
+
+  /** People who are made inactive keep their tokens: Hydra does not know of Kratos's identities. */
   counts(token: Token): boolean {
     const { grant, generation, expiresAtSeconds, revoked } = token;
-    const there = grant.identity === undefined || grant.identity.state === 'active';
     const current = !revoked && !grant.ended && generation === grant.generation;
-    return there && current && expiresAtSeconds > this.#clock() / 1000;
+    return current && expiresAtSeconds > this.#clock() / 1000;
   }
 }

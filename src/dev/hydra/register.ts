@@ -22,10 +22,11 @@ export function showRegistration(c: DevContext, { clients }: State): Response {
 }
 
 /** `DELETE /oauth2/register/{id}` */
-export function deleteRegistration(c: DevContext, { clients }: State): Response {
+export function deleteRegistration(c: DevContext, { clients, grants }: State): Response {
   const client = registered(c, clients.get(c.req.param('id') ?? ''));
   if (!client) return unknown(c);
   clients.remove(client.id);
+  grants.endAllOf(client);
   return noContent(c);
 }
 

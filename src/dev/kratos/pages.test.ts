@@ -51,6 +51,35 @@ test('two clicks log in whoever has a second factor: the page shows the code of 
   expect(await whoami(ory, browser)).toBe(200);
 });
 
+test('a seeded person who enrols an app of their own is shown no code that is wrong', async () => {
+  const { ory, browser } = await start();
+  await browser.send(formsOf(await click(ory, browser, 2))[0] ?? { action: '', fields: {} }, {}, toApp);
+  const unlink = formsOf(await browser.open(`${ory.url}/self-service/settings/browser`)).at(-1);
+  if (!unlink) throw new Error('no form');
+  const unlinked = await browser.send(unlink);
+  const secret = /<code>([A-Z2-7]{32})<\/code>/.exec(unlinked.text)?.[1] ?? '';
+  const enrol = formsOf(unlinked).at(-1);
+  if (!enrol) throw new Error('no form');
+  await browser.send(enrol, { totp_code: totpCode(secret, Date.now()) });
+  const second = await click(ory, new Browser(), 2);
+  expect(second.text).toContain('<h1>Second factor</h1>');
+  expect(second.text).not.toMatch(/<code>\d{6}<\/code>/);
+});
+
+test('a second factor is not forgotten over many refreshes', async () => {
+  const { ory, browser } = await start();
+  await browser.send(formsOf(await click(ory, browser, 2))[0] ?? { action: '', fields: {} }, {}, toApp);
+  for (let i = 0; i < 25; i++) {
+    const confirm = formsOf(await browser.open(loginUrl(ory, '?refresh=true'))).at(-1);
+    if (!confirm) throw new Error('no form');
+    await browser.send(confirm, { password: 'katherine-123' });
+  }
+  const who = await fetch(`${ory.url}/sessions/whoami`, { headers: { cookie: browser.cookie } });
+  const session = (await who.json()) as { authentication_methods: unknown[] };
+  expect(session).toMatchObject({ authenticator_assurance_level: 'aal2' });
+  expect(session.authentication_methods).toHaveLength(20);
+});
+
 test('where aal1 is enough, one click is enough', async () => {
   const { ory, browser } = await start({ requiredAal: 'aal1' });
   expect((await click(ory, browser, 2)).url).toBe(back);

@@ -82,7 +82,10 @@ export class Sessions {
 
   /** Who enrols an authenticator app has shown its code, and is at aal2 with it. */
   addMethod(session: Session, method: CompletedMethod['method']): void {
-    session.methods = [...session.methods, { method, completedAtMs: this.#clock() }].slice(-maxRemembered);
+    const { methods } = session;
+    // Of the method that comes anew the oldest goes: a second factor is not forgotten over many passwords.
+    const oldest = methods.length < maxRemembered ? -1 : methods.findIndex((one) => one.method === method);
+    session.methods = [...methods.filter((_, i) => i !== oldest), { method, completedAtMs: this.#clock() }];
   }
 
   /** The session of that token while it is good: not ended, not expired, its identity active. */

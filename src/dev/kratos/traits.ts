@@ -38,10 +38,9 @@ function likeBefore(given: string, before: string | number | boolean): string | 
   return typeof before === 'number' && given.trim() !== '' && Number.isFinite(number) ? number : given;
 }
 
-/** Along members that are there: nothing is created, so no name reaches a prototype. */
+/** `path` is one of `traitLeaves`, so it runs along members that are there: no name reaches a prototype. */
 function setLeaf(target: Record<string, unknown>, path: readonly string[], value: unknown): void {
   const [name = '', ...rest] = path;
-  if (!Object.hasOwn(target, name)) return;
   if (rest.length === 0) target[name] = value;
   else setLeaf(target[name] as Record<string, unknown>, rest, value);
 }
