@@ -8,6 +8,8 @@ export interface HttpCheck {
   readonly request: CheckRequest;
   /** Whether the generated Envoy asked for `ory-status`. */
   readonly statusViaMetadata: boolean;
+  /** The policy that the route belongs to; undefined from an Envoy that does not say. */
+  readonly policy: string | undefined;
 }
 
 /** Reads the raw header lines: Node's own `headers` hides duplicates, and a hidden duplicate is a second reading. */
@@ -42,6 +44,7 @@ export function readHttpCheck(message: IncomingMessage): HttpCheck {
       case 'sec-fetch-dest':
       case 'x-request-id':
       case WIRE.statusVia:
+      case WIRE.policy:
         one[name] = value;
         break;
       default:
@@ -51,6 +54,7 @@ export function readHttpCheck(message: IncomingMessage): HttpCheck {
   const question = url.indexOf('?');
   return {
     statusViaMetadata: one[WIRE.statusVia] === 'metadata',
+    policy: one[WIRE.policy],
     request: {
       method: message.method ?? '',
       host: hosts.length === 1 ? hosts[0] : undefined,
