@@ -1,111 +1,30 @@
 // `up` as a user runs it: from nothing to a refused and an allowed request, and nothing left behind.
-import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { freePorts } from '../ports.ts';
+import { parse } from 'yaml';
+import { startDevOry } from '../../src/dev/ory.ts';
 import { until } from '../until.ts';
 import { startApp } from './rig/app.ts';
 import { send } from './rig/client.ts';
+import { descendantsOf, isFree, isGone, runFolders, type UpRig, upFile, upRig } from './rig/up-process.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 
-interface Up {
-  readonly process: ChildProcess;
-  out(): string;
-  err(): string;
-  /** Undefined while it runs. */
-  code(): number | null | undefined;
-}
-
-let dir: string;
-const running: Up[] = [];
-
+let rig: UpRig;
 beforeEach(() => {
-  dir = mkdtempSync(join(tmpdir(), 'ory-envoy-up-'));
+  rig = upRig();
 });
-
-afterEach(async () => {
-  for (const up of running.splice(0)) {
-    if (up.code() === undefined) up.process.kill('SIGTERM');
-    await until('up has ended', () => up.code() !== undefined);
-  }
-  rmSync(dir, { recursive: true, force: true });
-});
-
-function up(args: readonly string[] = []): Up {
-  const child = spawn(process.execPath, [MAIN, 'up', ...args], { cwd: dir, stdio: ['ignore', 'pipe', 'pipe'] });
-  let out = '';
-  let err = '';
-  let code: number | null | undefined;
-  child.stdout.on('data', (data: Buffer) => {
-    out += data.toString();
-  });
-  child.stderr.on('data', (data: Buffer) => {
-    err += data.toString();
-  });
-  child.on('exit', (exit) => {
-    code = exit;
-  });
-  const started: Up = { process: child, out: () => out, err: () => err, code: () => code };
-  running.push(started);
-  return started;
-}
-
-const isUp = (one: Up) =>
-  until(
-    'the edge is up',
-    () => {
-      if (one.code() !== undefined) throw new Error(`up ended with ${one.code()}: ${one.err()}`);
-      return one.out().includes('The edge is up');
-    },
-    120_000,
-  );
-
-/** The process ids of Envoy that belong to `up`. */
-async function childrenOf(pid: number): Promise<string[]> {
-  const { readFileSync } = await import('node:fs');
-  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean);
-}
-
-async function isFree(port: number): Promise<boolean> {
-  const server = createServer();
-  return new Promise((resolve) => {
-    server.once('error', () => resolve(false));
-    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
-  });
-}
-
-async function configured(
-  change: { upstream?: string; listen?: number } = {},
-): Promise<{ file: string; ports: number[]; url: string }> {
-  const [listen = 0, ...rest] = await freePorts(5);
-  const ports = [change.listen ?? listen, ...rest];
-  const file = join(dir, 'edge.yaml');
-  const config = {
-    ory: { url: 'http://127.0.0.1:9' },
-    edge: {
-      listen: `127.0.0.1:${ports[0]}`,
-      admin: `127.0.0.1:${ports[1]}`,
-      upstream: change.upstream ?? 'http://127.0.0.1:9',
-    },
-    serve: { http: `127.0.0.1:${ports[2]}`, grpc: `127.0.0.1:${ports[3]}`, admin: `127.0.0.1:${ports[4]}` },
-  };
-  writeFileSync(file, JSON.stringify(config));
-  return {
-    file,
-    ports: [ports[0] ?? 0, ports[1] ?? 0, ports[2] ?? 0, ports[4] ?? 0],
-    url: `http://127.0.0.1:${ports[0]}`,
-  };
-}
+afterEach(() => rig.close());
 
 describe('up without a file', () => {
   it('refuses a stranger, lets a session and a token of the development Ory in, and leaves nothing behind', async () => {
-    const one = up();
-    await isUp(one);
+    const folders = runFolders();
+    const one = rig.up();
+    await one.isUp();
     const banner = one.out();
     const url = /edge +(http:\S+)/.exec(banner)?.[1] ?? '';
     const refused = await send(url, 'HTTP/1.1', { path: '/' });
@@ -128,65 +47,53 @@ describe('up without a file', () => {
       expect.stringContaining(`return_to=${encodeURIComponent(`${url}/page`)}`),
     ]);
 
-    const envoys = await childrenOf(one.process.pid ?? 0);
-    expect(envoys.length).toBeGreaterThan(0);
+    const processes = descendantsOf(one.process.pid ?? 0);
+    expect(processes.length).toBeGreaterThanOrEqual(4);
     one.process.kill('SIGINT');
-    await until('up has ended', () => one.code() !== undefined);
+    await one.ended();
     expect(one.code()).toBe(0);
-    for (const port of [8080, 4455, 9191, 9193, 9901]) expect(await isFree(port), `port ${port}`).toBe(true);
-    for (const pid of envoys) expect(() => process.kill(Number(pid), 0)).toThrow();
+    for (const port of [8080, 4455, 4456, 9191, 9193, 9901]) expect(await isFree(port), `port ${port}`).toBe(true);
+    for (const pid of processes) expect(isGone(pid), `process ${pid}`).toBe(true);
+    expect(runFolders()).toEqual(folders);
+  });
+
+  it('prints the file that it uses, and from that file the development parts are started too', async () => {
+    const { stdout } = await run(process.execPath, [MAIN, 'up', '--print-config']);
+    const { edge: printed, ...content } = parse(stdout);
+    const file = await upFile(rig.dir, 'ory-envoy.yaml');
+    file.write({ ...content, edge: { upstream: printed.upstream } });
+    const one = rig.up();
+    await one.isUp();
+    const open = await send(file.url, 'HTTP/1.1', { path: '/public/x' });
+    expect([open.status, open.json()['path']]).toEqual([200, '/public/x']);
+    const page = await send(file.url, 'HTTP/1.1', { path: '/x', headers: [['Accept', 'text/html']] });
+    expect(page.header('location')[0]).toMatch(/^http:\/\/127\.0\.0\.1:4455\/self-service\/login\/browser\?/);
+    expect((await fetch('http://127.0.0.1:4455/health/ready')).status).toBe(200);
   });
 });
 
 describe('up with a file', () => {
   it('says which part does not answer, and works when the application comes', async () => {
     const app = await startApp('app');
-    const { file, url } = await configured({ upstream: app.url });
-    const one = up(['-c', file]);
-    await isUp(one);
+    const file = await upFile(rig.dir);
+    file.write({ edge: { upstream: app.url } });
+    const one = rig.up(['-c', file.file]);
+    await one.isUp();
     expect(one.err()).toMatch(/Ory Kratos does not answer at http:\/\/127\.0\.0\.1:9: start it, or correct/);
     expect(one.err()).not.toMatch(/the application .* does not answer/);
-    const answer = await send(url, 'HTTP/1.1', { path: '/', headers: [['X-Session-Token', 'x']] });
+    const answer = await send(file.url, 'HTTP/1.1', { path: '/', headers: [['X-Session-Token', 'x']] });
     expect([answer.status, answer.json()['reason']]).toEqual([503, 'ory_unreachable']);
     await app.close();
-  });
-
-  it('ends with everything when Envoy dies', async () => {
-    const { file, ports } = await configured();
-    const one = up(['-c', file]);
-    await isUp(one);
-    for (const pid of await childrenOf(one.process.pid ?? 0)) process.kill(Number(pid), 'SIGKILL');
-    await until('up has ended', () => one.code() !== undefined);
-    expect(one.code()).toBe(1);
-    expect(one.err()).toMatch(/Envoy ended by itself \(SIGKILL\)/);
-    for (const port of ports) expect(await isFree(port), `port ${port}`).toBe(true);
-  });
-
-  it('takes Envoy with it when it is killed itself', async () => {
-    const { file, ports } = await configured();
-    const one = up(['-c', file]);
-    await isUp(one);
-    const children = await childrenOf(one.process.pid ?? 0);
-    one.process.kill('SIGKILL');
-    const isGone = (pid: string) => {
-      try {
-        process.kill(Number(pid), 0);
-        return false;
-      } catch {
-        return true;
-      }
-    };
-    await until('its children are gone', () => children.every(isGone));
-    for (const port of ports) expect(await isFree(port), `port ${port}`).toBe(true);
   });
 
   it('says in one sentence that a port is in use, and leaves the other ports free', async () => {
     const server = createServer();
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const taken = (server.address() as AddressInfo).port;
-    const { file, ports } = await configured({ listen: taken });
-    const one = up(['-c', file]);
-    await until('up has ended', () => one.code() !== undefined, 60_000);
+    const file = await upFile(rig.dir);
+    file.write({ edge: { listen: `127.0.0.1:${taken}` } });
+    const one = rig.up(['-c', file.file]);
+    await one.ended();
     server.close();
     expect(one.code()).toBe(1);
     expect(one.err()).toMatch(
@@ -194,39 +101,187 @@ describe('up with a file', () => {
         `the edge cannot listen on 127\\.0\\.0\\.1:${taken}: another program has this port\\. .*edge\\.listen`,
       ),
     );
-    for (const port of ports.slice(1)) expect(await isFree(port), `port ${port}`).toBe(true);
+    for (const port of file.ports) expect(await isFree(port), `port ${port}`).toBe(true);
   });
 
-  it('names the place of a fault in the file, with exit code 2', async () => {
+  it('says the same of the authorizer’s port', async () => {
+    const file = await upFile(rig.dir);
+    file.write({});
+    const port = file.ports[2] ?? 0;
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
+    const one = rig.up(['-c', file.file]);
+    await one.ended();
+    server.close();
+    expect([one.code(), one.err()]).toEqual([
+      1,
+      expect.stringMatching(
+        new RegExp(`^ory-envoy: the authorizer cannot listen on 127\\.0\\.0\\.1:${port}: .*serve\\.http.*\\.$`, 'm'),
+      ),
+    ]);
+  });
+
+  it('names the place of a fault in the file, with exit code 2, before it looks for an Envoy', async () => {
     writeFileSync(
-      join(dir, 'ory-envoy.yaml'),
+      join(rig.dir, 'ory-envoy.yaml'),
       'ory:\n  url: https://acme.projects.oryapis.com\nedge:\n  upstrem: http://127.0.0.1:3000\n',
     );
-    const one = up();
-    await until('up has ended', () => one.code() !== undefined);
+    const one = rig.up([], { ENVOY_PATH: '/nonexistent' });
+    await one.ended();
     expect(one.code()).toBe(2);
     expect(one.err()).toContain(
       'ory-envoy.yaml:4:3: edge.upstrem: the key "upstrem" is not known. Did you mean "upstream"?',
     );
+    expect(one.err()).not.toContain('ENVOY_PATH');
   });
 
   it('says what to do where no Envoy can be had', async () => {
-    const { file } = await configured();
-    const child = spawn(process.execPath, [MAIN, 'up', '-c', file], {
-      cwd: dir,
-      env: { PATH: '/nonexistent', ORY_ENVOY_CACHE: dir, HOME: dir },
-      stdio: ['ignore', 'ignore', 'pipe'],
+    const file = await upFile(rig.dir);
+    file.write({});
+    const one = rig.up(['-c', file.file], {
+      PATH: '/nonexistent',
+      ORY_ENVOY_CACHE: rig.dir,
+      HOME: rig.dir,
+      ENVOY_PATH: '',
     });
-    let err = '';
-    child.stderr.on('data', (data: Buffer) => {
-      err += data.toString();
-    });
-    const code = await new Promise((resolve) => child.on('exit', resolve));
-    expect(code).toBe(1);
-    expect(err).toMatch(/ENVOY_PATH/);
-    expect(err).toMatch(/python3/);
+    await one.ended();
+    expect(one.code()).toBe(1);
+    expect(one.err()).toMatch(/ENVOY_PATH/);
+    expect(one.err()).toMatch(/python3/);
+  });
+
+  it('ends with 0 on Ctrl-C at any time, from the first moment on', async () => {
+    const folders = runFolders();
+    const file = await upFile(rig.dir);
+    file.write({});
+    for (const sign of ['authorizer runs', 'Envoy runs', 'The edge is up']) {
+      const one = rig.up(['-c', file.file]);
+      await until(sign, () => `${one.err()}${one.out()}`.includes(sign));
+      one.process.kill('SIGINT');
+      await one.ended();
+      expect([sign, one.code()]).toEqual([sign, 0]);
+      for (const port of file.ports) expect(await isFree(port), `port ${port} after "${sign}"`).toBe(true);
+    }
+    // Its very first line: Node itself listens to SIGINT, to SIGHUP it does not.
+    const one = rig.up(['-c', file.file]);
+    await until('it listens to signals', () => catches(one.process.pid ?? 0, 1));
+    one.process.kill('SIGINT');
+    await one.ended();
+    expect(one.code()).toBe(0);
+    expect(runFolders()).toEqual(folders);
   });
 });
+
+describe('up for programs and in part', () => {
+  it('writes nothing but JSON with --json: the banner, what happens, and the parts’ own lines as objects', async () => {
+    const app = await startApp('app');
+    const file = await upFile(rig.dir);
+    file.write({ edge: { upstream: app.url } });
+    const one = rig.up(['-c', file.file, '--json']);
+    await one.isUp();
+    expect(JSON.parse(one.out())).toMatchObject({ event: 'up', edge: file.url, file: file.file });
+    await send(file.url, 'HTTP/1.1', { path: '/secret?token=abc' });
+    await until('the request is in the log', () => one.events().some((event) => event.event === 'request'));
+    expect(one.events().find((event) => event.event === 'request')).toMatchObject({
+      part: 'envoy',
+      data: { method: 'GET', path: '/secret', status: 401, rule: 'default', reason: 'credential_missing' },
+    });
+    expect(one.events().filter((event) => event.event === 'started')).toHaveLength(2);
+    one.process.kill('SIGTERM');
+    await one.ended();
+    await app.close();
+  });
+
+  it('says a fault as JSON with --json', async () => {
+    writeFileSync(join(rig.dir, 'ory-envoy.yaml'), 'ory: {}\nedge: { upstrem: x }\n');
+    const one = rig.up(['--json']);
+    await one.ended();
+    expect([one.code(), one.out()]).toEqual([2, '']);
+    expect(one.events()).toMatchObject([
+      { part: 'up', level: 'error', event: 'stopped', data: { faults: [{ line: 2 }] } },
+    ]);
+  });
+
+  it('runs the authorizer alone with --only authorizer, without looking for an Envoy, and follows the file', async () => {
+    const file = await upFile(rig.dir);
+    file.write({});
+    const one = rig.up(['-c', file.file, '--only', 'authorizer', '--json'], { ENVOY_PATH: '/nonexistent' });
+    await one.isUp();
+    const ask = async () => (await fetch(`http://127.0.0.1:${file.ports[2]}/x`)).status;
+    expect(await ask()).toBe(401);
+    file.write({ rules: [{ name: 'open', match: { path: '/**' }, allow: 'anyone' }] });
+    await until('the new rule is in force', async () => (await ask()) === 200);
+    expect(await isFree(file.ports[0] ?? 0)).toBe(true);
+  });
+
+  it('asks the servers of --with in place of the file’s, and takes Hydra’s issuer from Hydra', async () => {
+    const issuer = 'https://issuer.test/';
+    const ory = await startDevOry({ port: 0, issuer, audience: ['api'] });
+    const app = await startApp('app');
+    const file = await upFile(rig.dir);
+    const rules = [
+      { name: 'api', match: { path: '/api/**' }, require: { token: {} } },
+      { name: 'web', match: { path: '/**' }, require: { session: {} }, unauthenticated: 'redirect' },
+    ];
+    file.write({
+      ory: { url: 'http://127.0.0.1:9', login_url: 'http://127.0.0.1:9/login' },
+      tokens: { audiences: ['api'] },
+      rules,
+      edge: { upstream: app.url },
+    });
+    const one = rig.up(['-c', file.file, '--with', `kratos=${ory.url},hydra=${ory.url}`]);
+    await one.isUp();
+    const token = await ory.sign(tokenClaims(issuer));
+    const answer = await send(file.url, 'HTTP/1.1', {
+      path: '/api/x',
+      headers: [['Authorization', `Bearer ${token}`]],
+    });
+    expect([answer.status, answer.seen().header('x-user-id')]).toEqual([200, ['someone']]);
+    const page = await send(file.url, 'HTTP/1.1', { path: '/x', headers: [['Accept', 'text/html']] });
+    expect(page.header('location')[0]).toMatch(`${ory.url}/self-service/login/browser?`);
+    await app.close();
+    await ory.close();
+  });
+
+  it.each([
+    ['kratos=ftp://x', 2, 'is not an http or https address'],
+    ['keto=http://127.0.0.1:1', 2, 'is neither kratos=URL nor hydra=URL'],
+    ['hydra=http://127.0.0.1:9', 1, 'does not answer'],
+  ])('says how to mend --with %s', async (value, code, words) => {
+    const file = await upFile(rig.dir);
+    file.write({});
+    const one = rig.up(['-c', file.file, '--with', value], { ENVOY_PATH: '/nonexistent' });
+    await one.ended();
+    expect([one.code(), one.err()]).toEqual([code, expect.stringContaining(words)]);
+    expect(one.err()).toContain('hydra=');
+  });
+});
+
+function tokenClaims(iss: string) {
+  const now = Math.floor(Date.now() / 1_000);
+  return {
+    iss,
+    sub: 'someone',
+    client_id: 'c',
+    aud: ['api'],
+    iat: now,
+    nbf: now,
+    exp: now + 600,
+    jti: 'j',
+    scp: [],
+    ext: {},
+  };
+}
+
+/** Whether a process has a handler for a signal. */
+function catches(pid: number, signal: number): boolean {
+  try {
+    const [, mask = '0'] = /SigCgt:\s+([0-9a-f]+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
+    return ((BigInt(`0x${mask}`) >> BigInt(signal - 1)) & 1n) === 1n;
+  } catch {
+    return false;
+  }
+}
 
 function run(command: string, args: readonly string[]): Promise<{ stdout: string }> {
   return new Promise((resolve) => {

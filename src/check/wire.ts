@@ -4,6 +4,8 @@
 export const WIRE = {
   /** On a check: `metadata` asks for an outage's status beside the answer, because Envoy drops the body of a 5xx. */
   statusVia: 'ory-status-via',
+  /** On a check: which policy the route that asks belongs to, where several are about. */
+  policy: 'ory-policy',
   /** On an answer: the status that the client is to get. */
   status: 'ory-status',
   /** On every answer: why. */

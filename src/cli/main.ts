@@ -7,8 +7,11 @@ if (major < 22 || (major === 22 && minor < 19)) {
   );
   process.exitCode = 2;
 } else {
+  const args = process.argv.slice(2);
+  // Before anything that takes long is loaded: whoever changes their mind at once has not met an error.
+  if (args[0] === 'up') void (await import('./signal.ts')).nextSignal();
   const { run } = await import('./program.ts');
-  process.exitCode = await run(process.argv.slice(2));
+  process.exitCode = await run(args);
 }
 
 export {};

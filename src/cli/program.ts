@@ -7,7 +7,7 @@ import { PARTS } from '../generate/envoy/emit.ts';
 import { TRANSPORTS } from '../generate/envoy/transport.ts';
 import { GenerateError } from '../generate/generate-error.ts';
 import type { GenerateOptions } from './generate.ts';
-import { UserError } from './user-error.ts';
+import { ReportedError, UserError } from './user-error.ts';
 
 const DEFAULT_FILE = 'ory-envoy.yaml';
 
@@ -41,6 +41,7 @@ function report(error: unknown): number {
     process.stderr.write(`ory-envoy: ${error.message}\n`);
     return error.exitCode;
   }
+  if (error instanceof ReportedError) return error.exitCode;
   process.stderr.write(
     `ory-envoy: this is a fault of ory-envoy itself: ${error instanceof Error ? error.stack : error}\n`,
   );
@@ -58,10 +59,25 @@ function program(): Command {
     .command('up')
     .description('the whole edge on this machine; without a file also a development Ory and a demo application')
     .option('-c, --config <file>', `configuration file (default: ${DEFAULT_FILE} where there is one)`)
-    .action(async (options: { config?: string }) => {
-      const { up } = await import('./up.ts');
-      await up(options.config ?? (existsSync(DEFAULT_FILE) ? DEFAULT_FILE : undefined));
+    .option('--json', 'everything as JSON, one object a line')
+    .addOption(new Option('--only <part>', 'the authorizer alone, for an Envoy of your own').choices(['authorizer']))
+    .option('--with <servers>', 'real servers in place of the configured ones: kratos=URL,hydra=URL')
+    .option('--print-config', 'print the configuration that is used where there is no file, and end')
+    .action(async (options: { config?: string; json?: true; only?: string; with?: string; printConfig?: true }) => {
+      const { printDevelopmentPolicy, up } = await import('./up.ts');
+      if (options.printConfig) return printDevelopmentPolicy();
+      await up({
+        file: options.config ?? (existsSync(DEFAULT_FILE) ? DEFAULT_FILE : undefined),
+        json: options.json === true,
+        onlyAuthorizer: options.only === 'authorizer',
+        with: options.with,
+      });
     });
+
+  root
+    .command('part', { hidden: true })
+    .argument('<name>')
+    .action(async () => (await import('./part.ts')).part());
 
   root
     .command('serve')

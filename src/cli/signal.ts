@@ -1,13 +1,19 @@
 // Waiting for Ctrl-C or an orchestrator's stop.
 
-/** Resolves with the first SIGINT, SIGTERM or SIGHUP; a second one then ends the process at once, as users expect. */
+const SIGNALS: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+let next: Promise<NodeJS.Signals> | undefined;
+
+/**
+ * Resolves with the first SIGINT, SIGTERM or SIGHUP since it was first called; a second one then ends the process at once,
+ * as users expect.
+ */
 export function nextSignal(): Promise<NodeJS.Signals> {
-  const signals: NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
-  return new Promise((resolve) => {
+  next ??= new Promise((resolve) => {
     const handle = (signal: NodeJS.Signals) => {
-      for (const one of signals) process.off(one, handle);
+      for (const one of SIGNALS) process.off(one, handle);
       resolve(signal);
     };
-    for (const one of signals) process.on(one, handle);
+    for (const one of SIGNALS) process.on(one, handle);
   });
+  return next;
 }

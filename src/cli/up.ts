@@ -1,168 +1,182 @@
-// `up`: the whole edge on this machine, until Ctrl-C or until a part dies. Starts Envoy, opens sockets.
-import { connect } from 'node:net';
-import { type AdminListener, listenAdmin } from '../admin/admin.ts';
-import { type Address, type Config, formatAddress } from '../config/config.ts';
+// `up`: the whole edge on this machine, kept running until Ctrl-C, with the file watched. Starts processes.
+import { readFileSync } from 'node:fs';
+import { ConfigError } from '../config/fault.ts';
 import { loadConfig } from '../config/load.ts';
-import { caBundle } from '../edge/ca-bundle.ts';
+import { warningsOf } from '../config/warnings.ts';
 import { EnvoyNotFoundError, findEnvoy } from '../edge/find.ts';
-import { EnvoyStartError, type RunningEnvoy, startEnvoy } from '../edge/run.ts';
-import { generateEnvoy } from '../generate/envoy/emit.ts';
-import { startAuthorizer } from '../server/authorizer.ts';
-import { type Development, startDevelopment } from './development.ts';
-import { createLog } from './log.ts';
+import { GenerateError } from '../generate/generate-error.ts';
+import { DEVELOPMENT_POLICY, Development, hints } from './development.ts';
 import { nextSignal } from './signal.ts';
-import { listenError, UserError } from './user-error.ts';
+import { answers } from './up/answers.ts';
+import { AuthorizerPart } from './up/authorizer.ts';
+import { bannerJson, bannerText } from './up/banner.ts';
+import { EdgePart } from './up/edge.ts';
+import { Journal } from './up/journal.ts';
+import { Latest } from './up/latest.ts';
+import { type Policy, readPolicy } from './up/policy.ts';
+import { compile, judgeBy, Reload } from './up/reload.ts';
+import { readServers, type Servers } from './up/servers.ts';
+import { watchText } from './up/watch.ts';
+import { ReportedError, UserError } from './user-error.ts';
 
-const PROBE_MS = 1_000;
+export interface UpOptions {
+  /** Undefined: the development policy. */
+  readonly file: string | undefined;
+  /** Everything for a program to read. */
+  readonly json: boolean;
+  readonly onlyAuthorizer: boolean;
+  /** `kratos=URL,hydra=URL`. */
+  readonly with: string | undefined;
+}
 
-/** What was started, in order; ended in the opposite order, however the start or the run comes to its end. */
-class Parts {
-  readonly #ends: (() => Promise<void>)[] = [];
+/** What is to be ended, in the opposite order, however the start or the run comes to its end. */
+class Ends {
+  readonly #ends: (() => unknown)[] = [];
+  #ended = false;
 
-  add(end: () => Promise<void>): void {
-    this.#ends.push(end);
+  /** Where everything has ended already, this does at once. */
+  async add(end: () => unknown): Promise<void> {
+    if (this.#ended) await end();
+    else this.#ends.push(end);
   }
 
   async end(): Promise<void> {
+    this.#ended = true;
     const failed: unknown[] = [];
     // One that fails must not leave the others behind.
-    for (const end of this.#ends.reverse()) await end().catch((error: unknown) => failed.push(error));
+    for (const end of this.#ends.reverse()) await Promise.resolve(end()).catch((error: unknown) => failed.push(error));
     if (failed.length > 0) throw failed[0];
   }
 }
 
-/** Without a file: a development Ory and a demo application. @throws {ConfigError} {UserError} */
-export async function up(file: string | undefined): Promise<void> {
-  const parts = new Parts();
+/** @throws {ConfigError} {UserError} */
+export async function up(options: UpOptions): Promise<void> {
   const signal = nextSignal();
+  const journal = new Journal(options.json);
+  const ends = new Ends();
   try {
-    const started = start(file, parts);
-    // Ctrl-C during the start ends what is there, once the step under way is done.
-    const running = await Promise.race([started, signal.then(() => undefined)]);
-    if (!running) {
-      await started.catch(() => undefined);
-      return;
-    }
-    process.stdout.write(running.banner);
-    const ended = await Promise.race([signal, running.envoy.exited]);
-    if (typeof ended !== 'string')
-      throw new UserError(
-        `Envoy ended by itself (${ended.signal ?? `code ${ended.code}`}). Everything else is stopped; its last lines are above.`,
-      );
+    const started = start(options, journal, ends);
+    // Ctrl-C during the start ends what is there and what is being started.
+    started.catch(() => {});
+    await Promise.race([started, signal]);
+    await signal;
+  } catch (error) {
+    throw options.json ? reported(error, journal) : error;
   } finally {
-    await parts.end();
+    await ends.end();
   }
 }
 
-interface Running {
-  readonly envoy: RunningEnvoy;
-  readonly banner: string;
+export function printDevelopmentPolicy(): void {
+  process.stdout.write(DEVELOPMENT_POLICY);
 }
 
-async function start(file: string | undefined, parts: Parts): Promise<Running> {
-  const log = (line: string) => process.stderr.write(`${line}\n`);
-  const found = await find(log);
-  const development = file === undefined ? await startDevelopment(parts) : undefined;
-  const config = development?.config ?? loadConfig(file ?? '');
-  if (!development) await probe(config, log);
-  let ready = false;
-  const admin = await listening('the admin port', config.serve.admin, 'serve.admin', () =>
-    listenAdmin(config.serve.admin, () => ready),
-  );
-  parts.add(() => admin.close());
-  const authorizer = await listening('the authorizer', config.serve.http, 'serve.http', () =>
-    startAuthorizer(config, { log: createLog() }),
-  );
-  parts.add(() => authorizer.close(1_000));
-  const envoy = await run(found.path, config, log);
-  parts.add(() => envoy.stop());
-  ready = true;
-  return { envoy, banner: banner(config, admin, development) };
+async function start(options: UpOptions, journal: Journal, ends: Ends): Promise<void> {
+  // The file first: a fault in it must not cost a download of Envoy.
+  const source = options.file === undefined ? DEVELOPMENT_POLICY : readSource(options.file);
+  const file = options.file ?? 'the development policy';
+  const servers = await readServers(options.with);
+  const policy = readPolicy(source, file, servers);
+  const compiled = compile(policy);
+  const path = options.onlyAuthorizer ? undefined : await find(journal, ends);
+
+  const development = new Development(journal);
+  await ends.add(() => development.stop());
+  if (!options.onlyAuthorizer) await development.serve(policy.config, options.file === undefined);
+  await warn(policy, journal, options.onlyAuthorizer);
+
+  const authorizer = new AuthorizerPart(judgeBy(policy, [policy]), journal);
+  await ends.add(() => authorizer.stop());
+  await authorizer.start();
+  const edge = path === undefined ? undefined : new EdgePart(path, compiled, journal);
+  await ends.add(() => edge?.stop());
+  await edge?.start();
+
+  const { file: watched } = options;
+  if (watched !== undefined) {
+    const reload = new Reload(compiled, {
+      authorizer,
+      envoy: path !== undefined && edge ? { path, part: edge } : undefined,
+      development: async ({ config }) => {
+        if (!options.onlyAuthorizer) await development.serve(config, false);
+      },
+      journal,
+    });
+    await ends.add(() => reload.stop());
+    await ends.add(follow(watched, source, servers, reload, journal));
+  }
+  const ory = development.ory;
+  const banner = {
+    config: policy.config,
+    alone: options.onlyAuthorizer,
+    oryUrl: ory?.url,
+    hints: ory && watched === undefined ? hints(policy.config, ory) : undefined,
+    file: watched,
+  };
+  process.stdout.write(options.json ? `${JSON.stringify(bannerJson(banner))}\n` : bannerText(banner));
 }
 
-async function find(log: (line: string) => void): Promise<{ path: string }> {
+/** @throws {ConfigError} where it cannot be read. */
+function readSource(file: string): string {
   try {
-    return await findEnvoy({ onProgress: log });
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    loadConfig(file);
+    throw error;
+  }
+}
+
+async function find(journal: Journal, ends: Ends): Promise<string> {
+  const stopped = new AbortController();
+  await ends.add(() => stopped.abort());
+  try {
+    return (await findEnvoy({ onProgress: (line) => journal.info(line), signal: stopped.signal })).path;
   } catch (error) {
     throw error instanceof EnvoyNotFoundError ? new UserError(error.message) : error;
   }
 }
 
-async function run(path: string, config: Config, log: (line: string) => void): Promise<RunningEnvoy> {
-  await freeOrFail(config.edge.listen, 'the edge', 'edge.listen');
-  await freeOrFail(config.edge.admin, 'Envoy’s admin port', 'edge.admin');
-  try {
-    const ca = caBundle();
-    const text = generateEnvoy(config, { part: 'bootstrap', ...(ca === undefined ? {} : { caFile: ca }) });
-    return await startEnvoy({
-      path,
-      config: text,
-      onLog: (line) => log(`envoy   ${line}`),
-      onAccessLog: (line) => log(`access  ${line}`),
-    });
-  } catch (error) {
-    throw error instanceof EnvoyStartError ? new UserError(error.message) : error;
-  }
+/** @returns how to end it. */
+function follow(file: string, known: string, servers: Servers, reload: Reload, journal: Journal): () => void {
+  const changes = new Latest((text: string) => reload.apply(() => readPolicy(text, file, servers)));
+  return watchText(file, {
+    known,
+    onChange: (text) => changes.offer(text),
+    onGone: (why) => journal.warn(`${file}: ${why}. The old rules stay.`, { event: 'gone' }),
+  });
 }
 
-async function listening<T>(what: string, address: Address, key: string, open: () => Promise<T>): Promise<T> {
-  try {
-    return await open();
-  } catch (error) {
-    throw listenError(error, what, formatAddress(address), `set ${key} to another address`);
-  }
-}
-
-/** Envoy says of a port in use only that it could not bind: it is asked for before. */
-async function freeOrFail(address: Address, what: string, key: string): Promise<void> {
-  if (address.port === 0) return;
-  const probe = await listening(what, address, key, () => listenAdmin(address, () => false));
-  await probe.close();
-}
-
-/** A part that is not there yet is no reason not to start: it may come. But it is said. */
-async function probe(config: Config, log: (line: string) => void): Promise<void> {
-  const wanted: [string, string, string][] = [...config.edge.upstreams].map(([name, { url }]) => [
-    `the application ${url.origin}`,
-    url.origin,
-    `edge.upstream (${name})`,
-  ]);
+/** What is no reason not to start, and will not work as it is. */
+async function warn({ config }: Policy, journal: Journal, onlyAuthorizer: boolean): Promise<void> {
+  for (const warning of warningsOf(config)) journal.warn(warning);
+  const wanted: [string, string, string][] = onlyAuthorizer
+    ? []
+    : [...config.edge.upstreams].map(([name, { url }]) => [
+        `the application ${url.origin}`,
+        url.origin,
+        `edge.upstream (${name})`,
+      ]);
   if (config.sessions) wanted.push(['Ory Kratos', config.sessions.kratosUrl, 'ory.kratos.public_url or ory.url']);
   if (config.tokens) wanted.push(['Ory Hydra', config.tokens.jwksUrl, 'ory.hydra.public_url or ory.url']);
   await Promise.all(
     wanted.map(async ([what, url, key]) => {
       if (!(await answers(new URL(url))))
-        log(
+        journal.warn(
           `${what} does not answer at ${new URL(url).origin}: start it, or correct ${key}. Requests that need it get 503 until then.`,
         );
     }),
   );
 }
 
-function answers(url: URL): Promise<boolean> {
-  return new Promise((resolve) => {
-    const port = Number(url.port || (url.protocol === 'https:' ? 443 : 80));
-    const socket = connect({ host: url.hostname.replace(/^\[|\]$/g, ''), port, timeout: PROBE_MS });
-    const finish = (result: boolean) => {
-      socket.destroy();
-      resolve(result);
-    };
-    socket.once('connect', () => finish(true));
-    socket.once('timeout', () => finish(false));
-    socket.once('error', () => finish(false));
-  });
-}
-
-function banner(config: Config, admin: AdminListener, development: Development | undefined): string {
-  const rows: [string, string][] = [
-    ['edge', config.edge.publicUrl],
-    ...[...config.edge.upstreams].map(([name, { url }]): [string, string] => [`upstream ${name}`, url.origin]),
-    ['authorizer', `http://${formatAddress(config.serve.http)}`],
-    ['health', `http://${formatAddress(admin.address)}/health/ready`],
-    ['Envoy’s admin', `http://${formatAddress(config.edge.admin)}`],
-  ];
-  if (development) rows.splice(1, 0, ['Ory', `${development.oryUrl}  (for development)`]);
-  const width = Math.max(...rows.map(([name]) => name.length));
-  const table = rows.map(([name, value]) => `  ${name.padEnd(width)}  ${value}`).join('\n');
-  return `\nThe edge is up.\n\n${table}\n${development ? `\n${development.hints}\n` : ''}\nCtrl-C stops everything.\n`;
+/** Says for a program what stops the start. */
+function reported(error: unknown, journal: Journal): unknown {
+  if (error instanceof ConfigError) {
+    journal.error(error.message, { event: 'stopped', data: { faults: error.faults } });
+    return new ReportedError(2);
+  }
+  if (error instanceof GenerateError || error instanceof UserError) {
+    journal.error(error.message, { event: 'stopped' });
+    return new ReportedError(error instanceof UserError ? error.exitCode : 2);
+  }
+  return error;
 }

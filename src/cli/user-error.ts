@@ -14,6 +14,17 @@ export class UserError extends Error {
   }
 }
 
+/** A command that has said itself what is wrong. */
+export class ReportedError extends Error {
+  override readonly name = 'ReportedError';
+  readonly exitCode: 1 | 2;
+
+  constructor(exitCode: 1 | 2) {
+    super('already reported');
+    this.exitCode = exitCode;
+  }
+}
+
 /** Turns listen errors into a sentence; others are left as they are. `remedy`: what else to do. */
 export function listenError(error: unknown, what: string, address: string, remedy: string): unknown {
   // One of several listeners: it knows best which.

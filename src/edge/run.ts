@@ -10,8 +10,10 @@ import { endWithThisProcess } from './watchdog.ts';
 
 export interface StartEnvoyOptions {
   readonly path: string;
-  /** The bootstrap, as YAML. */
-  readonly config: string;
+  /** The bootstrap, as YAML; or what makes it, once it is told the private folder, where it may put further files. */
+  readonly config: string | ((folder: string) => Promise<string>);
+  /** Between a listener's replacement and the end of the connections that it still has; default Envoy's own 600 s. */
+  readonly drainTimeSeconds?: number;
   /** Worker threads; default one a core, which is Envoy's own. */
   readonly concurrency?: number;
   /** Envoy's own log, a line at a time. */
@@ -20,6 +22,8 @@ export interface StartEnvoyOptions {
   readonly onAccessLog?: (line: string) => void;
   /** Bound of the wait for the listeners; default 30 s. */
   readonly startTimeoutMs?: number;
+  /** Calls the start off: what was begun is ended. */
+  readonly signal?: AbortSignal;
   /** Between SIGTERM and SIGKILL; default 5 s. */
   readonly stopTimeoutMs?: number;
 }
@@ -37,6 +41,8 @@ export interface EnvoyExit {
 
 export interface RunningEnvoy {
   readonly pid: number;
+  /** Private, and gone when the process is. */
+  readonly folder: string;
   /** Such as `http://127.0.0.1:9901`. */
   readonly adminUrl: string;
   /** The addresses that were bound: real ports where the bootstrap says 0. */
@@ -76,12 +82,17 @@ export async function startEnvoy(options: StartEnvoyOptions): Promise<RunningEnv
   const removeFolder = () => rm(folder, { recursive: true, force: true });
   const adminFile = join(folder, 'admin');
   const configFile = join(folder, 'envoy.yaml');
-  await writeFile(configFile, options.config, { mode: 0o600 });
+  const { config } = options;
+  await writeFile(configFile, typeof config === 'string' ? config : await config(folder), { mode: 0o600 });
   const args = ['--config-path', configFile, '--admin-address-path', adminFile, '--disable-hot-restart'];
   // Envoy keeps its access log back for 10 s by default; who watches it wants to see what just happened.
   args.push('--log-level', 'warn', '--file-flush-interval-msec', '200');
   if (options.concurrency !== undefined) args.push('--concurrency', String(options.concurrency));
-  const child = spawn(options.path, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  if (options.drainTimeSeconds !== undefined)
+    // At once, not by and by: a connection that is still used is told to close with its next answer.
+    args.push('--drain-strategy', 'immediate', '--drain-time-s', String(options.drainTimeSeconds));
+  // A process group of its own: Ctrl-C in a terminal is this process's to answer.
+  const child = spawn(options.path, args, { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
   const callOff = child.pid === undefined ? () => {} : endWithThisProcess(child.pid, folder);
   const log = collectOutput(child, options);
   let spawnError: Error | undefined;
@@ -97,12 +108,16 @@ export async function startEnvoy(options: StartEnvoyOptions): Promise<RunningEnv
     return exit;
   });
   const stop = () => stopProcess(child, exited, options.stopTimeoutMs ?? 5_000);
+  const callOffStart = () => void stop();
+  options.signal?.addEventListener('abort', callOffStart);
+  if (options.signal?.aborted) callOffStart();
   try {
     const ready = await waitUntilReady(adminFile, exited, options.startTimeoutMs ?? 30_000);
     const first = ready.listeners[0];
-    if (child.pid === undefined || !first) throw new EnvoyStartError('Envoy has no listener', log);
+    if (child.pid === undefined || !first) throw new NotReady('it has no listener');
     return {
       pid: child.pid,
+      folder,
       adminUrl: ready.adminUrl,
       listeners: ready.listeners,
       listenPort: first.port,
@@ -117,6 +132,8 @@ export async function startEnvoy(options: StartEnvoyOptions): Promise<RunningEnv
       spawnError ? `Envoy cannot be run: ${spawnError.message}` : explainExit(log, error.message),
       log,
     );
+  } finally {
+    options.signal?.removeEventListener('abort', callOffStart);
   }
 }
 

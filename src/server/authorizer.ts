@@ -1,18 +1,11 @@
 // The authorizer: the check with its real parts, behind its listeners. Opens sockets and asks Ory.
-import { type Check, createCheck } from '../check/check.ts';
 import type { Clock } from '../check/clock.ts';
-import { IdentityCache } from '../check/identity/cache/memory.ts';
-import { Jwks } from '../check/identity/jwks.ts';
-import { createJwtVerifier } from '../check/identity/jwt.ts';
-import { createKratosVerifier } from '../check/identity/kratos.ts';
-import { createOryClient } from '../check/identity/ory-client.ts';
-import { type Log, ThrottledLog } from '../check/log.ts';
-import { createGrpcWriter } from '../check/response/grpc.ts';
-import { createHttpWriter } from '../check/response/http.ts';
+import type { Log } from '../check/log.ts';
 import type { Address, Config } from '../config/config.ts';
 import { listenGrpc } from './grpc.ts';
 import { listenHttp } from './http.ts';
 import { ListenError } from './listen.ts';
+import { Policies } from './policies.ts';
 
 export interface AuthorizerOptions {
   readonly log: Log;
@@ -24,6 +17,12 @@ export interface Authorizer {
   readonly grpc: Address;
   /** For load balancers, ahead of the close: gRPC health says NOT_SERVING. Checks are answered as before. */
   notServing(): void;
+  /**
+   * Judges by this configuration from the next check on; checks under way keep the one that they began with. `named` is
+   * for an Envoy whose routes say which policy they belong to (`ory-policy`): such a check is judged by that one, and
+   * denied where it is not among them. Addresses (`serve`) stay as they are.
+   */
+  reconfigure(config: Config, named?: ReadonlyMap<string, Config>): void;
   /** Takes no new connection, finishes the checks under way, ends the rest after `graceMs` (default 10 s). */
   close(graceMs?: number): Promise<void>;
 }
@@ -33,53 +32,35 @@ export async function startAuthorizer(
   config: Config,
   { log, clock = Date.now }: AuthorizerOptions,
 ): Promise<Authorizer> {
-  const client = createOryClient(config.oryTimeoutMs);
-  const throttled = new ThrottledLog(log, clock);
-  const { sessions, tokens } = config;
-  const jwks = tokens && new Jwks({ url: tokens.jwksUrl, client, clock, log: throttled });
-  const check = createCheck({
-    config,
-    log,
-    cache: new IdentityCache({ ...config.cache, clock }),
-    verifiers: {
-      session: sessions && createKratosVerifier({ kratosUrl: sessions.kratosUrl, client, clock, log: throttled }),
-      token: tokens && jwks && createJwtVerifier({ ...tokens, jwks, clock }),
-    },
-  });
-  const listeners = await listenOnBoth(config, { check, log, clock }).catch(async (error: unknown) => {
-    await client.close();
+  const policies = new Policies(config, { log, clock });
+  const listeners = await listenOnBoth(config, policies, log).catch(async (error: unknown) => {
+    await policies.close();
     throw error;
   });
-  // Ahead of the first token; a failure is logged and tried again when one comes.
-  void jwks?.refresh();
   return {
     http: listeners.http.address,
     grpc: listeners.grpc.address,
     notServing: () => listeners.grpc.notServing(),
+    reconfigure: (next, named = new Map()) => policies.replace(next, named),
     async close(graceMs = 10_000) {
       await Promise.all([listeners.http.close(graceMs), listeners.grpc.close(graceMs)]);
-      await client.close();
+      await policies.close();
     },
   };
 }
 
-async function listenOnBoth(
-  config: Config,
-  parts: { readonly check: Check; readonly log: Log; readonly clock: Clock },
-) {
-  const { serve } = config;
+async function listenOnBoth({ serve }: Config, policies: Policies, log: Log) {
   const failed = (key: string, address: Address) => (cause: unknown) => {
     throw new ListenError(cause, key, address);
   };
-  const http = await listenHttp(serve.http, {
-    ...parts,
-    write: createHttpWriter(config, parts.log, parts.clock),
-  }).catch(failed('serve.http', serve.http));
+  const http = await listenHttp(serve.http, { judge: (policy) => policies.find(policy), log }).catch(
+    failed('serve.http', serve.http),
+  );
   try {
-    const grpc = await listenGrpc(serve.grpc, {
-      ...parts,
-      write: createGrpcWriter(config, parts.log, parts.clock),
-    }).catch(failed('serve.grpc', serve.grpc));
+    // An Envoy whose routes name their policy asks over HTTP.
+    const grpc = await listenGrpc(serve.grpc, { judge: () => policies.find(undefined), log }).catch(
+      failed('serve.grpc', serve.grpc),
+    );
     return { http, grpc };
   } catch (error) {
     await http.close(0);

@@ -36,11 +36,13 @@ async function listen(check: Check = async () => YES) {
   const listener = await listenGrpc(
     { host: '127.0.0.1', port: 0 },
     {
-      check: (request) => {
-        seen.push(request);
-        return check(request);
-      },
-      write: createGrpcWriter(config, log, () => 0),
+      judge: () => ({
+        check: (request) => {
+          seen.push(request);
+          return check(request);
+        },
+        writeGrpc: createGrpcWriter(config, log, () => 0),
+      }),
       log,
     },
   );

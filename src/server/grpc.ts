@@ -19,9 +19,15 @@ export interface GrpcListener {
   close(graceMs: number): Promise<void>;
 }
 
-export interface GrpcParts {
+/** One policy: its verdicts, and how they are written. */
+interface GrpcJudge {
   readonly check: Check;
-  readonly write: WriteGrpc;
+  readonly writeGrpc: WriteGrpc;
+}
+
+export interface GrpcParts {
+  /** Asked anew for each check, so that the policy may change under an open listener. */
+  readonly judge: () => GrpcJudge;
   readonly log: Log;
 }
 
@@ -89,13 +95,14 @@ export async function listenGrpc(address: Address, parts: GrpcParts): Promise<Gr
 async function answer(
   call: ServerUnaryCall<Buffer, Uint8Array>,
   done: sendUnaryData<Uint8Array>,
-  { check, write, log }: GrpcParts,
+  { judge, log }: GrpcParts,
 ): Promise<void> {
   try {
     const request = readGrpcCheck(call.request);
+    const { check, writeGrpc } = judge();
     const verdict = await check(request);
     if (call.cancelled) return;
-    done(null, write(request, verdict));
+    done(null, writeGrpc(request, verdict));
   } catch (error) {
     log.error({ err: { name: error instanceof Error ? error.name : typeof error } }, 'a check could not be answered');
     done({ code: status.INTERNAL, details: 'the check could not be answered' });

@@ -29,11 +29,13 @@ async function listen(check: Check = async () => YES, requestMs?: number) {
   const listener = await listenHttp(
     { host: '127.0.0.1', port: 0 },
     {
-      check: (request) => {
-        seen.push(request);
-        return check(request);
-      },
-      write: createHttpWriter(config, log, () => 0),
+      judge: () => ({
+        check: (request) => {
+          seen.push(request);
+          return check(request);
+        },
+        writeHttp: createHttpWriter(config, log, () => 0),
+      }),
       log,
       ...(requestMs === undefined ? {} : { requestMs }),
     },

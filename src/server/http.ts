@@ -23,9 +23,15 @@ const MAX_HEADER_BYTES = 96 * 1024;
 const KEEP_ALIVE_MS = 90_000;
 const MAX_CONNECTIONS = 20_000;
 
-export interface HttpParts {
+/** One policy: its verdicts, and how they are written. */
+interface HttpJudge {
   readonly check: Check;
-  readonly write: WriteHttp;
+  readonly writeHttp: WriteHttp;
+}
+
+export interface HttpParts {
+  /** By the policy that the check names; asked anew for each, so that policies may change under an open listener. */
+  readonly judge: (policy: string | undefined) => HttpJudge;
   readonly log: Log;
   /** A client that is slower to send a request is cut off; default 10 s. */
   readonly requestMs?: number;
@@ -73,16 +79,17 @@ export async function listenHttp(address: Address, parts: HttpParts): Promise<Ht
 async function answer(
   message: IncomingMessage,
   response: ServerResponse,
-  { check, write, log }: HttpParts,
+  { judge, log }: HttpParts,
   isClosing: () => boolean,
 ): Promise<void> {
   try {
     const httpCheck = readHttpCheck(message);
+    const { check, writeHttp } = judge(httpCheck.policy);
     const verdict = await check(httpCheck.request);
     if (response.destroyed) return;
     // A connection that lived on would hold up the close.
     if (isClosing()) response.shouldKeepAlive = false;
-    write(response, httpCheck, verdict);
+    writeHttp(response, httpCheck, verdict);
   } catch (error) {
     response.destroy();
     log.error({ err: { name: error instanceof Error ? error.name : typeof error } }, 'an answer could not be written');

@@ -1,0 +1,45 @@
+// The development Ory and the demo application as parts of `up`. Opens sockets on loopback.
+import { startDemoApp } from '../../dev/app.ts';
+import { startDevOry } from '../../dev/ory.ts';
+import type { StartedPart } from '../part.ts';
+import { listenError } from '../user-error.ts';
+import type { AppSettings, OrySettings, Settings } from './messages.ts';
+
+/** @throws {UserError} where the port is taken. */
+export async function startOryPart({ port, audience }: OrySettings): Promise<StartedPart> {
+  const ory = await startDevOry({ port, audience }).catch((error: unknown) => {
+    throw listenError(
+      error,
+      'the development Ory',
+      `127.0.0.1:${port}`,
+      'write an ory-envoy.yaml with addresses of your own',
+    );
+  });
+  return {
+    facts: { users: ory.users, client: ory.client },
+    // Its sessions and keys live in it: it goes on as it is.
+    change: async () => {},
+    close: () => ory.close(),
+  };
+}
+
+/** @throws {UserError} where the port is taken. */
+export async function startAppPart(settings: AppSettings): Promise<StartedPart> {
+  // Read anew for each page.
+  const options = { ...settings };
+  const app = await startDemoApp(options).catch((error: unknown) => {
+    throw listenError(
+      error,
+      'the demo application',
+      `127.0.0.1:${settings.port}`,
+      'set edge.upstream to an application of your own',
+    );
+  });
+  return {
+    facts: {},
+    change: async (next: Settings) => {
+      if (next.part === 'app') Object.assign(options, next);
+    },
+    close: () => app.close(),
+  };
+}

@@ -1,0 +1,172 @@
+// A changed file put in force, as a whole or not at all, while requests go on. Its I/O is that of the parts.
+//
+// Why no request is let through by a mixture of two policies:
+// 1. A route of Envoy belongs to one policy. It says so with every check (`ory-policy`), and the authorizer judges that
+//    check by this policy and no other, for as long as a request may still be on such a route; an unknown one is denied.
+// 2. What Envoy decides without asking (an open route) stands in the same route as the upstream that it leads to, and an
+//    upstream's cluster is named by its content: a cluster never changes its address under a route.
+// 3. A listener (which headers it strips, which tokens it verifies) has routes of its own. One that is replaced keeps
+//    its old ones until its connections have ended.
+// So each request is under the old policy or under the new one, in Envoy and in the authorizer alike, and the order of
+// the steps decides only which of the two a request meets: the authorizer knows the new policy before any route names
+// it, and forgets the old one after the last request on such a route.
+import { ConfigError } from '../../config/fault.ts';
+import { caBundle } from '../../edge/ca-bundle.ts';
+import { PushRejectedError } from '../../edge/discovered.ts';
+import { validateEnvoyConfig } from '../../edge/validate.ts';
+import { generateDiscovery } from '../../generate/envoy/discovery.ts';
+import { generateEnvoy } from '../../generate/envoy/emit.ts';
+import { GenerateError } from '../../generate/generate-error.ts';
+import { UserError } from '../user-error.ts';
+import type { AuthorizerPart } from './authorizer.ts';
+import type { EdgeConfig, EdgePart } from './edge.ts';
+import type { Journal } from './journal.ts';
+import type { AuthorizerSettings, PolicyText } from './messages.ts';
+import { needsRestart, type Policy } from './policy.ts';
+
+/** A policy with what Envoy gets of it. */
+export interface Compiled extends EdgeConfig {
+  readonly policy: Policy;
+}
+
+/** Besides the checks that a policy's routes may still be waiting for: how long it is remembered after its end. */
+const REMEMBERED_MS = 10_000;
+
+/** @throws {GenerateError} */
+export function compile(policy: Policy): Compiled {
+  const caFile = caBundle();
+  const options = { policy: policy.id, ...(caFile === undefined ? {} : { caFile }) };
+  return { policy, config: policy.config, discovery: generateDiscovery(policy.config, options) };
+}
+
+export function judgeBy(current: Policy, named: readonly Policy[]): AuthorizerSettings {
+  const textOf = ({ id, file, text }: PolicyText): PolicyText => ({ id, file, text });
+  return { part: 'authorizer', current: textOf(current), named: named.map(textOf) };
+}
+
+export interface ReloadParts {
+  readonly authorizer: AuthorizerPart;
+  /** Undefined where the authorizer runs alone. */
+  readonly envoy: { readonly path: string; readonly part: EdgePart } | undefined;
+  /** Starts what of the development parts the policy needs, and tells them of it. @throws {UserError} */
+  readonly development: (policy: Policy) => Promise<void>;
+  readonly journal: Journal;
+}
+
+export class Reload {
+  readonly #parts: ReloadParts;
+  /** Routes of these may still be waiting for a verdict. */
+  readonly #former = new Map<string, { readonly compiled: Compiled; readonly timer: NodeJS.Timeout }>();
+  #current: Compiled;
+  #queue: Promise<void> = Promise.resolve();
+
+  constructor(current: Compiled, parts: ReloadParts) {
+    this.#current = current;
+    this.#parts = parts;
+  }
+
+  /** `read` gives the policy, or throws what is wrong with it. Never rejects: it says how it came out. */
+  apply(read: () => Policy): Promise<void> {
+    return this.#oneAfterTheOther(async () => {
+      const { journal } = this.#parts;
+      try {
+        const policy = read();
+        if (policy.id === this.#current.policy.id) {
+          journal.info(`${policy.file} is again what is in force`, { event: 'unchanged' });
+          return;
+        }
+        const began = performance.now();
+        const taken = await this.#change(policy);
+        const rules = `${policy.config.rules.length} ${policy.config.rules.length === 1 ? 'rule' : 'rules'}`;
+        journal.info(
+          taken === 'now'
+            ? `${policy.file} is in force (${rules})`
+            : `${policy.file} is in force (${rules}) once Envoy runs again`,
+          { event: 'applied', data: { policy: policy.id, ms: Math.round(performance.now() - began) } },
+        );
+      } catch (error) {
+        journal.error(`${explain(error)}\nThe old rules stay.`, {
+          event: 'refused',
+          ...(error instanceof ConfigError ? { data: { faults: error.faults } } : {}),
+        });
+      }
+    });
+  }
+
+  /** Nothing more is forgotten: everything ends. */
+  stop(): void {
+    for (const { timer } of this.#former.values()) clearTimeout(timer);
+  }
+
+  async #change(policy: Policy): Promise<'now' | 'later'> {
+    const { authorizer, envoy, development } = this.#parts;
+    const restart = needsRestart(this.#current.config, policy.config);
+    if (restart !== undefined) throw new UserError(`${policy.file}: ${restart}`);
+    const next = compile(policy);
+    if (envoy) await this.#validate(envoy.path, policy);
+    await development(policy);
+    if (!envoy) {
+      await authorizer.configure(judgeBy(policy, []));
+      this.#current = next;
+      return 'now';
+    }
+    const before = this.#current;
+    const former = () => [...this.#former.values()].map((one) => one.compiled.policy);
+    await authorizer.configure(judgeBy(before.policy, [before.policy, ...former(), policy]));
+    let taken: 'now' | 'later';
+    try {
+      taken = await envoy.part.apply(next);
+    } catch (error) {
+      await authorizer.configure(judgeBy(before.policy, [before.policy, ...former()]));
+      throw error;
+    }
+    this.#current = next;
+    this.#retire(before);
+    this.#forgetTimer(policy.id);
+    await authorizer.configure(judgeBy(policy, [policy, ...former()]));
+    return taken;
+  }
+
+  /** @throws {UserError} with Envoy's words: most faults never reach the one that runs. */
+  async #validate(path: string, policy: Policy): Promise<void> {
+    const caFile = caBundle();
+    const text = generateEnvoy(policy.config, { part: 'bootstrap', ...(caFile === undefined ? {} : { caFile }) });
+    const why = await validateEnvoyConfig(path, text);
+    if (why !== undefined) throw new UserError(`${policy.file}: ${why}`);
+  }
+
+  #retire(compiled: Compiled): void {
+    const { id, config } = compiled.policy;
+    this.#forgetTimer(id);
+    // Two waits of a check, each of two calls to Ory: the generated Envoy asks again once.
+    const afterMs = 4 * config.oryTimeoutMs + REMEMBERED_MS;
+    const timer = setTimeout(() => void this.#oneAfterTheOther(() => this.#forget(id)), afterMs).unref();
+    this.#former.set(id, { compiled, timer });
+  }
+
+  #forgetTimer(id: string): void {
+    clearTimeout(this.#former.get(id)?.timer);
+    this.#former.delete(id);
+  }
+
+  async #forget(id: string): Promise<void> {
+    const { authorizer, envoy } = this.#parts;
+    if (!this.#former.delete(id)) return;
+    const former = [...this.#former.values()].map((one) => one.compiled);
+    await envoy?.part.forget(former);
+    const { policy } = this.#current;
+    await authorizer.configure(judgeBy(policy, [policy, ...former.map((one) => one.policy)]));
+  }
+
+  #oneAfterTheOther(work: () => Promise<void>): Promise<void> {
+    this.#queue = this.#queue.then(work);
+    return this.#queue;
+  }
+}
+
+function explain(error: unknown): string {
+  if (error instanceof ConfigError || error instanceof GenerateError || error instanceof UserError)
+    return error.message;
+  if (error instanceof PushRejectedError) return `Envoy refused it: ${error.message}`;
+  return `this is a fault of ory-envoy itself: ${error instanceof Error ? error.stack : error}`;
+}

@@ -1,0 +1,14 @@
+// What `up` needs to know of a process that it started. No I/O.
+
+export interface Exit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+export interface Running {
+  readonly pid: number;
+  /** Settles when the process is gone; never rejects. */
+  readonly exited: Promise<Exit>;
+  /** Resolves when the process is gone. May be called again. */
+  stop(): Promise<void>;
+}

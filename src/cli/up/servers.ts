@@ -1,0 +1,75 @@
+// `--with kratos=URL,hydra=URL`: real servers in place of those that the file names. Asks Hydra for its issuer.
+import { isMap, parseDocument } from 'yaml';
+import { UserError } from '../user-error.ts';
+
+export interface Servers {
+  readonly kratos?: string;
+  readonly hydra?: { readonly url: string; readonly issuer: string };
+}
+
+const TIMEOUT_MS = 5_000;
+const EXAMPLE = '--with kratos=http://127.0.0.1:4433,hydra=http://127.0.0.1:4444';
+
+/** @throws {UserError} for a value that is no such list, and for a Hydra that does not answer. */
+export async function readServers(option: string | undefined): Promise<Servers> {
+  if (option === undefined) return {};
+  const given = new Map<string, string>();
+  for (const entry of option.split(',')) {
+    const [, name = '', url = ''] = /^(\w+)=(.*)$/.exec(entry.trim()) ?? [];
+    if (name !== 'kratos' && name !== 'hydra')
+      throw new UserError(`--with: "${entry}" is neither kratos=URL nor hydra=URL. Write it as in ${EXAMPLE}.`, 2);
+    if (given.has(name)) throw new UserError(`--with: ${name} is given twice. Keep one of them.`, 2);
+    given.set(name, address(name, url));
+  }
+  const [kratos, hydra] = [given.get('kratos'), given.get('hydra')];
+  return {
+    ...(kratos === undefined ? {} : { kratos }),
+    ...(hydra === undefined ? {} : { hydra: { url: hydra, issuer: await issuerOf(hydra) } }),
+  };
+}
+
+function address(name: string, text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  const plain = url && /^https?:$/.test(url.protocol) && !url.username && !url.password && !url.search && !url.hash;
+  if (!plain)
+    throw new UserError(
+      `--with: ${name}=${text} is not an http or https address. Give ${name}’s public address, as in ${EXAMPLE}.`,
+      2,
+    );
+  return text.replace(/\/+$/, '');
+}
+
+async function issuerOf(url: string): Promise<string> {
+  const place = `${url}/.well-known/openid-configuration`;
+  const why = (problem: string) =>
+    new UserError(`Ory Hydra ${problem} at ${place}. Start it, or correct --with hydra=URL: its public address.`);
+  const answer = await fetch(place, { signal: AbortSignal.timeout(TIMEOUT_MS), redirect: 'error' }).catch(() => {
+    throw why('does not answer');
+  });
+  if (answer.status !== 200) throw why(`answers ${answer.status}`);
+  const document: unknown = await answer.json().catch(() => undefined);
+  const issuer = (document as { issuer?: unknown } | undefined)?.issuer;
+  if (typeof issuer !== 'string' || issuer === '') throw why('names no issuer');
+  return issuer;
+}
+
+/** The same file with these servers. What was derived from the addresses before goes with them. */
+export function withServers(source: string, { kratos, hydra }: Servers): string {
+  if (kratos === undefined && hydra === undefined) return source;
+  const document = parseDocument(source, { schema: 'core', resolveKnownTags: false });
+  const ory = document.get('ory', true);
+  if (!isMap(ory)) throw new UserError('--with: the file’s key "ory" is not written out as a map. Write it out.', 2);
+  if (kratos !== undefined) {
+    const loginUrl = document.getIn(['ory', 'login_url']);
+    const before = document.getIn(['ory', 'kratos', 'public_url']) ?? document.getIn(['ory', 'url']);
+    if (typeof loginUrl === 'string' && typeof before === 'string' && loginUrl.startsWith(before))
+      document.deleteIn(['ory', 'login_url']);
+    document.setIn(['ory', 'kratos', 'public_url'], kratos);
+  }
+  if (hydra !== undefined) {
+    if (document.hasIn(['ory', 'hydra', 'jwks_url'])) document.deleteIn(['ory', 'hydra', 'jwks_url']);
+    document.setIn(['ory', 'hydra', 'public_url'], hydra.url);
+    document.setIn(['ory', 'hydra', 'issuer'], hydra.issuer);
+  }
+  return document.toString();
+}

@@ -1,0 +1,22 @@
+// What a running Envoy says in its statistics about the configuration that it has. Asks Envoy's admin port.
+
+export interface Stats {
+  /** Counters and gauges; 0 where there is none of that name. */
+  number(name: string): number;
+  /** Texts, such as versions; empty where there is none of that name. */
+  text(name: string): string;
+}
+
+const TIMEOUT_MS = 5_000;
+
+/** The statistics whose names the expression matches. @throws where Envoy does not answer. */
+export async function readStats(adminUrl: string, filter: string): Promise<Stats> {
+  const url = `${adminUrl}/stats?format=json&filter=${encodeURIComponent(filter)}`;
+  const answer = await fetch(url, { signal: AbortSignal.timeout(TIMEOUT_MS) });
+  const { stats = [] } = (await answer.json()) as { stats?: readonly { name?: string; value?: unknown }[] };
+  const values = new Map(stats.map(({ name, value }) => [name, value]));
+  return {
+    number: (name) => Number(values.get(name) ?? 0),
+    text: (name) => String(values.get(name) ?? ''),
+  };
+}

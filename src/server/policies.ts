@@ -1,0 +1,120 @@
+// The policies that are in force: the current one, and those that routes of a changing Envoy still name. Asks Ory.
+import { type Check, createCheck } from '../check/check.ts';
+import type { Clock } from '../check/clock.ts';
+import { IdentityCache } from '../check/identity/cache/memory.ts';
+import { Jwks } from '../check/identity/jwks.ts';
+import { createJwtVerifier } from '../check/identity/jwt.ts';
+import { createKratosVerifier } from '../check/identity/kratos.ts';
+import { createOryClient } from '../check/identity/ory-client.ts';
+import { type Log, ThrottledLog } from '../check/log.ts';
+import { createGrpcWriter, type WriteGrpc } from '../check/response/grpc.ts';
+import { createHttpWriter, type WriteHttp } from '../check/response/http.ts';
+import { deny } from '../check/verdict.ts';
+import type { Config } from '../config/config.ts';
+
+export interface Policy {
+  readonly config: Config;
+  readonly check: Check;
+  readonly writeHttp: WriteHttp;
+  readonly writeGrpc: WriteGrpc;
+}
+
+interface Options {
+  readonly log: Log;
+  readonly clock: Clock;
+}
+
+/** What verifies credentials and remembers them; policies that ask the same servers in the same way share one. */
+interface Verification {
+  readonly parts: Pick<Parameters<typeof createCheck>[0], 'cache' | 'verifiers'>;
+  readonly timeoutMs: number;
+  close(): Promise<void>;
+}
+
+/** A named policy that is not known is a denial, and not judged by the current one: the route that named it may lead to
+ * an upstream that the current policy guards in another way, or not at all. */
+export class Policies {
+  readonly #options: Options;
+  readonly #verifications = new Map<string, Verification>();
+  readonly #unknown: Policy;
+  #current: Policy;
+  #named = new Map<string, Policy>();
+
+  constructor(config: Config, options: Options) {
+    this.#options = options;
+    this.#current = this.#create(config);
+    this.#unknown = {
+      ...this.#current,
+      check: async () => {
+        options.log.error({}, 'a check names a policy that is not known here: the request is denied');
+        return deny('internal_error');
+      },
+    };
+  }
+
+  find(name: string | undefined): Policy {
+    return name === undefined ? this.#current : (this.#named.get(name) ?? this.#unknown);
+  }
+
+  replace(config: Config, named: ReadonlyMap<string, Config>): void {
+    const known = new Map([...this.#named.values(), this.#current].map((policy) => [policy.config, policy]));
+    const policyOf = (one: Config) => known.get(one) ?? this.#create(one);
+    this.#named = new Map([...named].map(([name, one]) => [name, policyOf(one)]));
+    this.#current = [...this.#named.values()].find((policy) => policy.config === config) ?? policyOf(config);
+    const used = new Set([this.#current, ...this.#named.values()].map((policy) => verificationKey(policy.config)));
+    for (const [key, verification] of this.#verifications) {
+      if (used.has(key)) continue;
+      this.#verifications.delete(key);
+      // Checks under way go on asking it: two calls to Ory, of which each may be sent twice.
+      setTimeout(() => void verification.close(), 4 * verification.timeoutMs + 1_000).unref();
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#verifications.values()].map((one) => one.close()));
+  }
+
+  #create(config: Config): Policy {
+    const { log, clock } = this.#options;
+    const check = createCheck({ config, log, ...this.#verification(config).parts });
+    return {
+      config,
+      check,
+      writeHttp: createHttpWriter(config, log, clock),
+      writeGrpc: createGrpcWriter(config, log, clock),
+    };
+  }
+
+  #verification(config: Config): Verification {
+    const key = verificationKey(config);
+    const before = this.#verifications.get(key);
+    if (before) return before;
+    const verification = createVerification(config, this.#options);
+    this.#verifications.set(key, verification);
+    return verification;
+  }
+}
+
+/** Everything that {@link createVerification} reads. */
+function verificationKey({ sessions, tokens, cache, oryTimeoutMs }: Config): string {
+  return JSON.stringify([sessions, tokens, cache, oryTimeoutMs]);
+}
+
+function createVerification({ sessions, tokens, cache, oryTimeoutMs }: Config, { log, clock }: Options): Verification {
+  const client = createOryClient(oryTimeoutMs);
+  const throttled = new ThrottledLog(log, clock);
+  const jwks = tokens && new Jwks({ url: tokens.jwksUrl, client, clock, log: throttled });
+  // Ahead of the first token; a failure is logged and tried again when one comes.
+  void jwks?.refresh();
+  return {
+    parts: {
+      cache: new IdentityCache({ ...cache, clock }),
+      verifiers: {
+        session: sessions && createKratosVerifier({ kratosUrl: sessions.kratosUrl, client, clock, log: throttled }),
+        token: tokens && jwks && createJwtVerifier({ ...tokens, jwks, clock }),
+      },
+    },
+    timeoutMs: oryTimeoutMs,
+    close: () => client.close(),
+  };
+}
