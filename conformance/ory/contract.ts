@@ -5,6 +5,7 @@ import { describeAal, describeAal1Enough } from './contract-aal.ts';
 import { describeCode } from './contract-code.ts';
 import { describeIdentities } from './contract-identities.ts';
 import { describeLogin } from './contract-login.ts';
+import { describeRegistration } from './contract-registration.ts';
 import { describeSessionEnd } from './contract-session-end.ts';
 import { describeSessions } from './contract-sessions.ts';
 import { describeSettings } from './contract-settings.ts';
@@ -26,6 +27,7 @@ export function describeOry(name: string, start: StartOry): void {
     describePart('the end of a session', start, describeSessionEnd, { sessionLifespanSeconds: 20 });
     describePart('access tokens', start, describeTokens);
     describePart('the authorization code', start, describeCode);
+    describePart('registration of clients', start, describeRegistration);
   });
 }
 

@@ -108,7 +108,7 @@ test('only Kratos’s own cookies are shown to it', async () => {
   expect(kratos.cookies).toEqual(['csrf_token_x=2; acme=3; ory_session_y=5']);
 });
 
-test.each(['javascript:alert(1)', 'data:text/html,x', 'http://a;script-src *;/', '', 'nonsense'])(
+test.each(['javascript:alert(1)', 'data:text/html,x', 'http://a;script-src/', '', 'nonsense'])(
   'a form is not sent to %j',
   async (action) => {
     const kratos = await answering(flowWith(action));

@@ -173,6 +173,20 @@ test('a form changes the traits that it shows, and brings no others', async () =
   expect(({} as Record<string, unknown>)['polluted']).toBeUndefined();
 });
 
+test('a new address is not verified, whatever the old one was', async () => {
+  const { ory, browser } = await start();
+  await click(ory, browser, 0);
+  const [profile] = formsOf(await browser.open(`${ory.url}/self-service/settings/browser`));
+  if (!profile) throw new Error('no form');
+  const addresses = async () => {
+    const who = await fetch(`${ory.url}/sessions/whoami`, { headers: { cookie: browser.cookie } });
+    return ((await who.json()) as { identity: { verifiable_addresses: unknown } }).identity.verifiable_addresses;
+  };
+  expect(await addresses()).toMatchObject([{ value: 'ada@example.com', verified: true }]);
+  await browser.send(profile, { 'traits.email': 'augusta@example.com' });
+  expect(await addresses()).toMatchObject([{ value: 'augusta@example.com', verified: false }]);
+});
+
 test('a program’s flow takes no cookie, so that no page can send it in somebody’s name', async () => {
   const { ory, browser } = await start();
   await click(ory, browser, 0);
