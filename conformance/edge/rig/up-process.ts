@@ -11,7 +11,7 @@ import { until } from '../../until.ts';
 const MAIN = fileURLToPath(new URL('../../../src/cli/main.ts', import.meta.url));
 
 /** What `up --json` writes to standard error. */
-export interface UpEvent {
+interface UpEvent {
   readonly part: string;
   readonly level: string;
   readonly event?: string;
