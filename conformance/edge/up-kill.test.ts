@@ -10,7 +10,6 @@ import {
   descendantsOf,
   isFree,
   isGone,
-  runFolders,
   type UpFile,
   type UpProcess,
   type UpRig,
@@ -24,10 +23,8 @@ const DEVELOPMENT_PORTS = [4455, 4456];
 let rig: UpRig;
 let file: UpFile;
 let one: UpProcess;
-let folders: string[];
 
 beforeEach(async () => {
-  folders = runFolders();
   rig = upRig();
   file = await upFile(rig.dir);
   const { edge, ...content } = parse(DEVELOPMENT_POLICY);
@@ -61,7 +58,7 @@ const endsOf = (part: string) => one.events().filter((event) => event.event === 
 async function nothingIsLeft(processes: readonly number[]): Promise<void> {
   await until('its processes are gone', () => processes.every(isGone));
   for (const port of [...file.ports, ...DEVELOPMENT_PORTS]) expect(await isFree(port), `port ${port}`).toBe(true);
-  await until('its folders are gone', () => runFolders().every((name) => folders.includes(name)));
+  await until('its folders are gone', () => rig.folders().length === 0);
 }
 
 describe.each(PARTS)('%s, killed,', (part) => {
