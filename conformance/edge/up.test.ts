@@ -10,7 +10,7 @@ import { startDevOry } from '../../src/dev/ory.ts';
 import { until } from '../until.ts';
 import { startApp } from './rig/app.ts';
 import { send } from './rig/client.ts';
-import { descendantsOf, isFree, isGone, runFolders, type UpRig, upFile, upRig } from './rig/up-process.ts';
+import { descendantsOf, isFree, isGone, type UpRig, upFile, upRig } from './rig/up-process.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 
@@ -22,7 +22,6 @@ afterEach(() => rig.close());
 
 describe('up without a file', () => {
   it('refuses a stranger, lets a session and a token of the development Ory in, and leaves nothing behind', async () => {
-    const folders = runFolders();
     const one = rig.up();
     await one.isUp();
     const banner = one.out();
@@ -54,7 +53,7 @@ describe('up without a file', () => {
     expect(one.code()).toBe(0);
     for (const port of [8080, 4455, 4456, 9191, 9193, 9901]) expect(await isFree(port), `port ${port}`).toBe(true);
     for (const pid of processes) expect(isGone(pid), `process ${pid}`).toBe(true);
-    expect(runFolders()).toEqual(folders);
+    expect(rig.folders()).toEqual([]);
   });
 
   it('prints the file that it uses, and from that file the development parts are started too', async () => {
@@ -151,7 +150,6 @@ describe('up with a file', () => {
   });
 
   it('ends with 0 on Ctrl-C at any time, from the first moment on', async () => {
-    const folders = runFolders();
     const file = await upFile(rig.dir);
     file.write({});
     for (const sign of ['authorizer runs', 'Envoy runs', 'The edge is up']) {
@@ -168,7 +166,7 @@ describe('up with a file', () => {
     one.process.kill('SIGINT');
     await one.ended();
     expect(one.code()).toBe(0);
-    expect(runFolders()).toEqual(folders);
+    expect(rig.folders()).toEqual([]);
   });
 });
 

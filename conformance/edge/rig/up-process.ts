@@ -1,6 +1,6 @@
 // `ory-envoy up` as its users run it, in a folder and on ports of its own. Starts processes, writes a temporary folder.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,7 +11,7 @@ import { until } from '../../until.ts';
 const MAIN = fileURLToPath(new URL('../../../src/cli/main.ts', import.meta.url));
 
 /** What `up --json` writes to standard error. */
-export interface UpEvent {
+interface UpEvent {
   readonly part: string;
   readonly level: string;
   readonly event?: string;
@@ -35,6 +35,8 @@ export interface UpProcess {
 
 export interface UpRig {
   readonly dir: string;
+  /** What its processes have left of private folders: their temporary folder is the rig's own. */
+  folders(): string[];
   up(args?: readonly string[], env?: Readonly<Record<string, string>>): UpProcess;
   /** Ends what still runs and removes the folder. */
   close(): Promise<void>;
@@ -42,11 +44,14 @@ export interface UpRig {
 
 export function upRig(): UpRig {
   const dir = mkdtempSync(join(tmpdir(), 'ory-envoy-up-'));
+  const temporary = join(dir, 'tmp');
+  mkdirSync(temporary);
   const running: UpProcess[] = [];
   return {
     dir,
+    folders: () => readdirSync(temporary),
     up(args = [], env = {}) {
-      const one = start(dir, args, env);
+      const one = start(dir, args, { TMPDIR: temporary, ...env });
       running.push(one);
       return one;
     },
@@ -120,11 +125,6 @@ export async function isFree(port: number): Promise<boolean> {
     server.once('error', () => resolve(false));
     server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
   });
-}
-
-/** The private folders that running Envoys have. */
-export function runFolders(): string[] {
-  return readdirSync(tmpdir()).filter((name) => /^ory-envoy-(?:run|validate)-/.test(name));
 }
 
 export interface UpFile {

@@ -62,7 +62,7 @@ export function withServers(source: string, { kratos, hydra }: Servers): string 
   if (kratos !== undefined) {
     const loginUrl = document.getIn(['ory', 'login_url']);
     const before = document.getIn(['ory', 'kratos', 'public_url']) ?? document.getIn(['ory', 'url']);
-    if (typeof loginUrl === 'string' && typeof before === 'string' && loginUrl.startsWith(before))
+    if (typeof loginUrl === 'string' && typeof before === 'string' && isOn(loginUrl, before))
       document.deleteIn(['ory', 'login_url']);
     document.setIn(['ory', 'kratos', 'public_url'], kratos);
   }
@@ -72,4 +72,8 @@ export function withServers(source: string, { kratos, hydra }: Servers): string 
     document.setIn(['ory', 'hydra', 'issuer'], hydra.issuer);
   }
   return document.toString();
+}
+
+function isOn(url: string, server: string): boolean {
+  return URL.canParse(url) && URL.canParse(server) && new URL(url).origin === new URL(server).origin;
 }

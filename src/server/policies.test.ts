@@ -1,0 +1,78 @@
+// Policies that change under an open listener: which one judges a check, and what it remembers.
+import { afterEach, expect, test } from 'vitest';
+import { type RawOry, raw, rawOry } from '../check/testing/raw-ory.ts';
+import { RecordingLog } from '../check/testing/recording-log.ts';
+import { parseConfig } from '../config/load.ts';
+import { type Authorizer, startAuthorizer } from './authorizer.ts';
+import { exchange } from './testing/raw-client.ts';
+
+const SESSION = JSON.stringify({ id: 's', active: true, identity: { id: 'user-1' } });
+const ends: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const end of ends.splice(0)) await end();
+});
+
+const config = (ory: RawOry, rules: string, more = '') =>
+  parseConfig(
+    `ory: { url: "${ory.url}", timeout: 1s }\nedge: { upstream: "http://127.0.0.1:3000" }\nserve: { http: "127.0.0.1:0" }\n${more}\nrules: ${rules}\n`,
+    'f',
+    { env: {} },
+  );
+const OPEN = '[{ name: open, match: { path: "/**" }, allow: anyone }]';
+const GUARDED = '[{ name: guarded, match: { path: "/**" }, require: { session: {} } }]';
+
+async function rig() {
+  const ory = await rawOry((socket) => socket.write(raw(200, SESSION)));
+  const open = config(ory, OPEN);
+  const guarded = config(ory, GUARDED);
+  const log = new RecordingLog();
+  const authorizer = await startAuthorizer(open, { log });
+  ends.push(
+    () => authorizer.close(100),
+    () => ory.close(),
+  );
+  return { ory, open, guarded, log, authorizer };
+}
+
+async function ask(authorizer: Authorizer, headers: readonly string[] = []): Promise<string> {
+  const lines = headers.map((one) => `${one}\r\n`).join('');
+  const answer = await exchange(authorizer.http, `GET /p HTTP/1.1\r\nhost: a\r\nconnection: close\r\n${lines}\r\n`);
+  return `${answer.split(' ')[1]} ${/ory-reason: (\w+)/.exec(answer)?.[1]}`;
+}
+
+test('a check is judged by the policy that it names, and by the current one where it names none', async () => {
+  const { open, guarded, authorizer } = await rig();
+  authorizer.reconfigure(
+    guarded,
+    new Map([
+      ['old', open],
+      ['new', guarded],
+    ]),
+  );
+  expect(await ask(authorizer)).toBe('401 credential_missing');
+  expect(await ask(authorizer, ['ory-policy: old'])).toBe('200 anonymous');
+  expect(await ask(authorizer, ['ory-policy: new'])).toBe('401 credential_missing');
+});
+
+test('a check that names a policy which is not known, or no longer, is denied and logged', async () => {
+  const { open, authorizer, log } = await rig();
+  authorizer.reconfigure(open, new Map([['one', open]]));
+  expect(await ask(authorizer, ['ory-policy: one'])).toBe('200 anonymous');
+  authorizer.reconfigure(open);
+  expect(await ask(authorizer, ['ory-policy: one'])).toBe('503 internal_error');
+  expect(await ask(authorizer, ['ory-policy: '])).toBe('503 internal_error');
+  expect(JSON.stringify(log)).toContain('names a policy that is not known here');
+});
+
+test('what is remembered of a session stays while Ory is asked in the same way, and goes where it is not', async () => {
+  const { ory, guarded, authorizer } = await rig();
+  const whoami = () => ory.heads.filter((head) => head.includes('/sessions/whoami')).length;
+  authorizer.reconfigure(guarded);
+  expect(await ask(authorizer, ['x-session-token: a'])).toBe('200 session');
+  authorizer.reconfigure(config(ory, GUARDED.replace('guarded', 'other')));
+  expect(await ask(authorizer, ['x-session-token: a'])).toBe('200 session');
+  expect(whoami()).toBe(1);
+  authorizer.reconfigure(config(ory, GUARDED, 'cache: { ttl: 30s }'));
+  expect(await ask(authorizer, ['x-session-token: a'])).toBe('200 session');
+  expect(whoami()).toBe(2);
+});
