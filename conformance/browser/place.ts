@@ -50,7 +50,7 @@ export async function startPlace({ ory: kind, onOrigin, transport }: PlaceOption
     const oryUrl = onOrigin ? `${url}${ORY_PATH}` : ory.kratos.publicUrl;
     if (real)
       closing.push(closerOf(await startLoginUi({ port: uiPort, kratosUrl: ory.kratos.publicUrl, browserUrl: oryUrl })));
-    const accountUrl = real ? uiUrl : ory.kratos.publicUrl;
+    const accountUrl = real ? uiUrl : `${oryUrl}/ui`;
     const app = await startDemoApp({
       port: 0,
       loginUrl: `${oryUrl}/self-service/login/browser?return_to=${encodeURIComponent(`${url}/`)}`,

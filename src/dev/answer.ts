@@ -6,7 +6,7 @@ export type DevContext = Context<{ Bindings: HttpBindings }>;
 
 type Status = 200 | 201 | 400 | 401 | 403 | 404 | 409 | 410 | 415 | 422 | 500;
 
-const noStore = 'private, no-cache, no-store, must-revalidate';
+export const noStore = 'private, no-cache, no-store, must-revalidate';
 
 /** Kratos's answer: JSON that nobody may store. */
 export function json(c: DevContext, status: Status, body: unknown): Response {

@@ -67,10 +67,10 @@ test('everything that is written into an answer begins with the base that was as
   }
   for (const path of [
     '/',
-    '/login',
+    '/ui/login',
     '/self-service/login/browser',
     '/self-service/settings/browser',
-    '/logout',
+    '/ui/logout',
     '/nothing',
   ]) {
     await collect(await behind(ory, path, { headers: html }));

@@ -55,5 +55,5 @@ function who(c: DevContext, { sessions, requiredAal }: State, base: string): Mar
     : html`<a class="button" href="${secondFactorUrl(base)}">Give the second factor</a> `;
   return html`<p>You are logged in as <strong class="good">${session.identity.identifier}</strong> (${aalOf(session)}).</p>
 <nav>${stepUp}<a class="button quiet" href="${base}/self-service/settings/browser">Account settings</a>
-<a class="button quiet" href="${base}/logout">Log out</a></nav>`;
+<a class="button quiet" href="${base}/ui/logout">Log out</a></nav>`;
 }

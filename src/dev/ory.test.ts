@@ -90,7 +90,7 @@ test('no page runs scripts, is framed, or loads anything from elsewhere', async 
 
 test('every answer says that it is for development', async () => {
   const ory = await start();
-  const paths = ['/', '/login', '/sessions/whoami', '/nothing', '/.well-known/jwks.json'];
+  const paths = ['/', '/ui/login', '/sessions/whoami', '/nothing', '/.well-known/jwks.json'];
   for (const path of paths) {
     const response = await get(`${ory.url}${path}`);
     expect(response.headers.get('x-ory-envoy-development')).toBe('not for production');
@@ -100,7 +100,7 @@ test('every answer says that it is for development', async () => {
 test('a return_to elsewhere is refused on a page that names it escaped', async () => {
   const ory = await start();
   const target = encodeURIComponent('https://evil.example/<img src=x>');
-  for (const path of ['/self-service/login/browser', '/logout']) {
+  for (const path of ['/self-service/login/browser', '/ui/logout']) {
     const response = await get(`${ory.url}${path}?return_to=${target}`, html);
     expect(response.status).toBe(400);
     expect(await response.text()).not.toContain('<img');
@@ -113,11 +113,11 @@ test('the logout link ends the session and leads back', async () => {
   const [ada] = ory.users;
   const session = cookiesOf(await submit(page, cookie, ada?.email ?? '', ada?.password ?? ''));
   const back = 'http://localhost:8080/';
-  const link = await get(`${ory.url}/logout?return_to=${encodeURIComponent(back)}`, { ...html, cookie: session });
+  const link = await get(`${ory.url}/ui/logout?return_to=${encodeURIComponent(back)}`, { ...html, cookie: session });
   const done = await get(link.headers.get('location') ?? '', { ...html, cookie: session });
   expect([done.status, done.headers.get('location')]).toEqual([303, back]);
   expect((await get(`${ory.url}/sessions/whoami`, { cookie: session })).status).toBe(401);
-  const again = await get(`${ory.url}/logout?return_to=${encodeURIComponent(back)}`, html);
+  const again = await get(`${ory.url}/ui/logout?return_to=${encodeURIComponent(back)}`, html);
   expect(again.headers.get('location')).toBe(back);
 });
 

@@ -2,7 +2,7 @@
 import type { HttpBindings } from '@hono/node-server';
 import { Hono } from 'hono';
 import { LRUCache } from 'lru-cache';
-import { type DevContext, fault, json } from './answer.ts';
+import { type DevContext, fault, json, noStore } from './answer.ts';
 import { hasForeignBase } from './base-url.ts';
 import { showHome } from './home-page.ts';
 import { type Client, Clients, type Strategy } from './hydra/clients.ts';
@@ -116,6 +116,8 @@ function routes(state: State, client: Client): Hono<{ Bindings: HttpBindings }> 
   app.use(async (c, next) => {
     await next();
     c.header(...developmentHeader);
+    // As Kratos says of everything, redirects included: the back button would follow one of before.
+    if (!c.res.headers.has('cache-control')) c.header('Cache-Control', noStore);
   });
   app.use(async (c, next) => {
     // Only a body whose length is said beforehand is read into memory.
@@ -131,7 +133,9 @@ function routes(state: State, client: Client): Hono<{ Bindings: HttpBindings }> 
     c.req.header('accept')?.includes('text/html') ? showProblem(c, 404, 'No such page.') : fault(c, 404, {}),
   );
 
+  // Where Ory Network has its pages, so that they are below edge.ory_path as well.
   app.get('/', (c) => showHome(c, state, client));
+  app.get('/ui', (c) => showHome(c, state, client));
   app.get('/health/:what', (c) => json(c, 200, { status: 'ok' }));
   addKratos(app, state);
   addKratosAdmin(app, state);

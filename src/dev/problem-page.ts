@@ -11,7 +11,7 @@ export function showProblem(c: DevContext, status: PageStatus, problem: string):
   const main = html`<section class="narrow">
 <h1>That did not work</h1>
 <p class="alert" role="alert">${problem}</p>
-<nav><a class="button" href="${base}/self-service/login/browser">Log in</a> <a class="button quiet" href="${base}/">Development Ory</a></nav>
+<nav><a class="button" href="${base}/self-service/login/browser">Log in</a> <a class="button quiet" href="${base}/ui">Development Ory</a></nav>
 </section>`;
   return showPage(c, { title: 'Development Ory', note: developmentNote, main }, status);
 }

@@ -125,7 +125,7 @@ test('a yes after a logout, and one after ten minutes, counts for nothing', asyn
   now += 10 * 60 * 1000 + 1;
   expect((await browser.send(form, {}, callback)).status).toBe(400);
   const again = first(await browser.open(url));
-  await browser.open(`${ory.url}/logout`);
+  await browser.open(`${ory.url}/ui/logout`);
   const late = await browser.send(again, {}, callback);
   expect([late.status, codeOf(late)]).toEqual([403, '']);
 });

@@ -29,7 +29,7 @@ export async function submitLogin(c: DevContext, state: State): Promise<Response
   // Of a program's flow no cookie counts: nothing else keeps other pages from sending it.
   const session = browser ? browserSession(c, state.sessions) : bearerSession(c, state.sessions);
   if (session && !flow.refresh && flow.aal <= aalOf(session)) {
-    return browser && !wantsJson(c) ? c.redirect(`${base}/`, 303) : alreadyLoggedIn(c);
+    return browser && !wantsJson(c) ? c.redirect(`${base}/ui`, 303) : alreadyLoggedIn(c);
   }
   if (!session && flow.aal === 'aal2') return firstFactorRequired(c);
   return session && flow.aal === 'aal2'
@@ -101,7 +101,7 @@ function failed(
   flow.messages = messages;
   flow.fieldMessages = new Map(fields);
   if (flow.type === 'browser' && !wantsJson(c)) {
-    return c.redirect(`${baseUrl(c, state.url)}/login?flow=${flow.id}`, 303);
+    return c.redirect(`${baseUrl(c, state.url)}/ui/login?flow=${flow.id}`, 303);
   }
   return json(c, 400, asJson(c, state, flow));
 }
@@ -117,7 +117,7 @@ function succeed(c: DevContext, state: State, flow: LoginFlow, session: Session)
   }
   renewCsrf(c, state);
   setSessionCookie(c, state, session);
-  const target = enough ? (flow.returnTo ?? `${base}/`) : secondFactorUrl(base, flow.returnTo);
+  const target = enough ? (flow.returnTo ?? `${base}/ui`) : secondFactorUrl(base, flow.returnTo);
   if (!wantsJson(c)) return c.redirect(target, 303);
   if (!enough) return changeLocation(c, target);
   const next = { action: 'redirect_browser_to', redirect_browser_to: target };

@@ -33,13 +33,13 @@ export function beginBrowser(c: DevContext, state: State): Answer {
   const asked = askedFor(c, session);
   if ('refusal' in asked) {
     const loggedIn = asked.because === 'logged_in' && !wantsJson(c);
-    return loggedIn ? c.redirect(returnTo ?? `${base}/`, 303) : asked.refusal;
+    return loggedIn ? c.redirect(returnTo ?? `${base}/ui`, 303) : asked.refusal;
   }
   const token = csrfTokenFor(c, state);
   const begun = { type: 'browser', requestUrl: requestUrl(c, state), returnTo, owner: csrfOwner(token) } as const;
   const flow = state.flows.beginLogin(begun, asked.aal, asked.refresh);
   if (wantsJson(c)) return json(c, 200, loginFlowJson(flow, base, token, session?.identity));
-  return c.redirect(`${base}/login?flow=${flow.id}`, 303);
+  return c.redirect(`${base}/ui/login?flow=${flow.id}`, 303);
 }
 
 interface Asked {
@@ -113,7 +113,7 @@ export function asJson(c: DevContext, state: State, flow: LoginFlow): Record<str
   return loginFlowJson(flow, base, csrfTokenFor(c, state), browserSession(c, state.sessions)?.identity);
 }
 
-/** `GET /login?flow=`: the page. Without a flow that lives and is this browser's, it begins a new one. */
+/** `GET /ui/login?flow=`: the page. Without a flow that lives and is this browser's, it begins a new one. */
 export function loginPage(c: DevContext, state: State): Answer {
   const flow = state.flows.login(c.req.query('flow') ?? '');
   const base = baseUrl(c, state.url);

@@ -26,14 +26,14 @@ export function logoutBrowser(c: DevContext, state: State): Response | Promise<R
   return json(c, 200, { logout_url: target, logout_token: session.logoutToken });
 }
 
-/** `GET /logout`: the same for a link that a person clicks; it leads straight there. Kratos leaves this to the app. */
+/** `GET /ui/logout`: the same for a link that a person clicks; it leads straight there. Kratos leaves this to the app. */
 export function logoutLink(c: DevContext, state: State): Response | Promise<Response> {
   const session = browserSession(c, state.sessions);
   if (session) {
     const target = logoutUrl(c, state, session);
     return typeof target === 'string' ? c.redirect(target, 303) : target;
   }
-  const wanted = c.req.query('return_to') ?? `${baseUrl(c, state.url)}/`;
+  const wanted = c.req.query('return_to') ?? `${baseUrl(c, state.url)}/ui`;
   const returnTo = safeReturnTo(wanted, baseUrl(c, state.url));
   return returnTo === undefined ? refuseReturnTo(c, wanted) : c.redirect(returnTo, 303);
 }
@@ -45,7 +45,7 @@ export function logout(c: DevContext, state: State): Response | Promise<Response
   const token = c.req.query('token') ?? '';
   if (token === '') return refuse(c, 400, 'Please include a token in the URL query.');
   if (token !== session.logoutToken) return refuse(c, 403, 'The logout token does not match the session cookie.');
-  const wanted = c.req.query('return_to') ?? `${baseUrl(c, state.url)}/`;
+  const wanted = c.req.query('return_to') ?? `${baseUrl(c, state.url)}/ui`;
   const returnTo = safeReturnTo(wanted, baseUrl(c, state.url));
   if (returnTo === undefined) return refuseReturnTo(c, wanted);
 

@@ -25,19 +25,19 @@ export function addKratos(app: Hono<{ Bindings: HttpBindings }>, state: State): 
   app.get('/self-service/login/browser', (c) => beginBrowser(c, state));
   app.get('/self-service/login/flows', (c) => showLoginFlow(c, state));
   app.post('/self-service/login', (c) => submitLogin(c, state));
-  app.get('/login', (c) => loginPage(c, state));
+  app.get('/ui/login', (c) => loginPage(c, state));
 
   app.get('/self-service/settings/api', (c) => beginSettingsApi(c, state));
   app.get('/self-service/settings/browser', (c) => beginSettingsBrowser(c, state));
   app.get('/self-service/settings/flows', (c) => showSettingsFlow(c, state));
   app.get('/self-service/settings', (c) => settingsPage(c, state));
   app.post('/self-service/settings', (c) => submitSettings(c, state));
-  app.get('/settings', (c) => settingsPage(c, state));
+  app.get('/ui/settings', (c) => settingsPage(c, state));
 
   app.delete('/self-service/logout/api', (c) => logoutApi(c, state));
   app.get('/self-service/logout/browser', (c) => logoutBrowser(c, state));
   app.get('/self-service/logout', (c) => logout(c, state));
-  app.get('/logout', (c) => logoutLink(c, state));
+  app.get('/ui/logout', (c) => logoutLink(c, state));
 }
 
 export function addKratosAdmin(app: Hono<{ Bindings: HttpBindings }>, state: State): void {

@@ -15,7 +15,7 @@ export function showSettings(c: DevContext, state: State, json: unknown): Respon
   const main = html`<section class="narrow">
 <h1>Account settings</h1>
 ${flowMessages(flow.messages)}
-<nav>${flow.returnTo === undefined ? '' : html`<a class="button" href="${flow.returnTo}">Back</a> `}<a class="button quiet" href="${base}/">Development Ory</a> <a class="button quiet" href="${base}/logout">Log out</a></nav>
+<nav>${flow.returnTo === undefined ? '' : html`<a class="button" href="${flow.returnTo}">Back</a> `}<a class="button quiet" href="${base}/ui">Development Ory</a> <a class="button quiet" href="${base}/ui/logout">Log out</a></nav>
 </section>
 ${flowSections(flow).map(
   ({ title, body }) => html`<section class="narrow">

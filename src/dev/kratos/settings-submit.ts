@@ -163,5 +163,5 @@ function succeed(c: DevContext, state: State, flow: SettingsFlow, session: Sessi
 }
 
 function pageOf(c: DevContext, state: State, flow: SettingsFlow): string {
-  return `${baseUrl(c, state.url)}/settings?flow=${flow.id}`;
+  return `${baseUrl(c, state.url)}/ui/settings?flow=${flow.id}`;
 }

@@ -38,7 +38,7 @@ export function beginSettingsBrowser(c: DevContext, state: State): Answer {
   const begun = { type: 'browser', requestUrl: requestUrl(c, state), returnTo, owner: csrfOwner(token) } as const;
   const flow = state.flows.beginSettings(begun, session.identity, newTotpSecret());
   if (wantsJson(c)) return json(c, 200, settingsFlowJson(flow, base, token));
-  return c.redirect(`${base}/settings?flow=${flow.id}`, 303);
+  return c.redirect(`${base}/ui/settings?flow=${flow.id}`, 303);
 }
 
 export function logInFirst(c: DevContext, base: string): Answer {
@@ -86,7 +86,7 @@ export function asJson(c: DevContext, state: State, flow: SettingsFlow): Record<
   return settingsFlowJson(flow, baseUrl(c, state.url), flow.type === 'api' ? '' : csrfTokenFor(c, state));
 }
 
-/** `GET /settings?flow=`: the page. Without a flow of this person that lives, it begins a new one. */
+/** `GET /ui/settings?flow=`: the page. Without a flow of this person that lives, it begins a new one. */
 export function settingsPage(c: DevContext, state: State): Answer {
   const flow = state.flows.settings(c.req.query('flow') ?? '');
   const mine = flow?.type === 'browser' && typeof sessionOf(c, state, flow) === 'object';
