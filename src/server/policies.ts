@@ -31,8 +31,10 @@ interface Verification {
   close(): Promise<void>;
 }
 
-/** A named policy that is not known is a denial, and not judged by the current one: the route that named it may lead to
- * an upstream that the current policy guards in another way, or not at all. */
+/**
+ * A named policy that is not known is a denial, and not judged by the current one: the route that named it may lead to an
+ * upstream that the current policy guards in another way, or not at all.
+ */
 export class Policies {
   readonly #options: Options;
   readonly #verifications = new Map<string, Verification>();

@@ -27,7 +27,7 @@ export function partEvents(part: PartName, journal: Journal): PartEvents {
       });
     },
     failed(why, nextMs) {
-      journal.error(`${title} cannot be started again: ${why} It is tried again in ${nextMs} ms`, {
+      journal.error(`${title} cannot be started again: ${why.replace(/\.$/, '')}. It is tried again in ${nextMs} ms`, {
         event: 'failed',
         data: { of: part, why, nextMs },
       });

@@ -15,8 +15,10 @@ export interface WatchOptions {
   readonly goneMs?: number;
 }
 
-/** The folder is watched, for a file that is renamed into it; and the file is looked at now and then, for everything that
- * folders do not tell: a link's target, a network disk. */
+/**
+ * The folder is watched, for a file that is renamed into it; and the file is looked at now and then, for everything that
+ * folders do not tell: a link's target, a network disk.
+ */
 const LOOK_MS = 1_000;
 
 /** @returns how to end it. */
