@@ -1,15 +1,20 @@
 // What `up` adds for development: a policy where there is no file, a development Ory and a demo application where the
 // policy leads to them and nothing answers there. Starts processes, asks loopback ports.
 import type { Config } from '../config/config.ts';
+import { ANY } from '../config/pattern.ts';
+import { accessText } from './rule-text.ts';
 import { answers } from './up/answers.ts';
 import type { Journal } from './up/journal.ts';
-import type { AppSettings, Facts, OrySettings } from './up/messages.ts';
+import type { AppSettings, Facts, OrySettings, PagesSettings } from './up/messages.ts';
 import { type NodePart, startNodePart } from './up/node-part.ts';
 import { Part } from './up/part.ts';
 import { partEvents } from './up/part-events.ts';
 
 const ORY_PORT = 4455;
 const APP_PORT = 4456;
+const PAGES_PORT = 4457;
+/** What the `ui_url`s of a real Kratos point to, for development. */
+export const PAGES_URL = `http://127.0.0.1:${PAGES_PORT}`;
 
 /** A whole file: `up --print-config` shows it, and it is there to be edited. */
 export const DEVELOPMENT_POLICY = `# What \`ory-envoy up\` does where there is no ory-envoy.yaml. Save it as ory-envoy.yaml, start \`up\`, and edit it:
@@ -38,6 +43,7 @@ export class Development {
   readonly #journal: Journal;
   #ory: Part<NodePart<OrySettings>> | undefined;
   #app: Part<NodePart<AppSettings>> | undefined;
+  #pages: Part<NodePart<PagesSettings>> | undefined;
   #appSettings: AppSettings | undefined;
 
   constructor(journal: Journal) {
@@ -54,8 +60,27 @@ export class Development {
     const app = `http://127.0.0.1:${APP_PORT}`;
     if (!this.#ory && leadsToOry(config, ory) && (must || !(await answers(new URL(ory))))) await this.#startOry(config);
     const leadsToApp = [...config.edge.upstreams.values()].some(({ url }) => url.origin === app);
-    if (this.#app) await this.#changeApp(appSettings(config, ory));
-    else if (leadsToApp && (must || !(await answers(new URL(app))))) await this.#startApp(appSettings(config, ory));
+    const settings = appSettings(config, ory, this.#pages && PAGES_URL);
+    if (this.#app) await this.#changeApp(settings);
+    else if (leadsToApp && (must || !(await answers(new URL(app))))) await this.#startApp(settings);
+  }
+
+  /** Serves login pages for a real Kratos. @throws {UserError} where the port is taken. */
+  async servePages(config: Config, kratosUrl: string): Promise<void> {
+    const settings: PagesSettings = {
+      part: 'pages',
+      port: PAGES_PORT,
+      kratosUrl,
+      browserUrl: kratosForBrowsers(config) ?? kratosUrl,
+      sessionCookies: (config.sessions?.cookies ?? []).map(({ name, prefix }) => (prefix ? `${name}*` : name)),
+      returnOrigins: [config.edge.publicUrl],
+    };
+    const part = new Part({
+      start: (signal) => startNodePart(settings, { signal, onLine: (line) => this.#journal.line('pages', line) }),
+      events: partEvents('pages', this.#journal),
+    });
+    this.#pages = part;
+    await part.start();
   }
 
   /** What the development Ory says of itself; undefined where it does not run. */
@@ -65,7 +90,7 @@ export class Development {
   }
 
   async stop(): Promise<void> {
-    await Promise.all([this.#app?.stop(), this.#ory?.stop()]);
+    await Promise.all([this.#app?.stop(), this.#pages?.stop(), this.#ory?.stop()]);
   }
 
   async #startOry(config: Config): Promise<void> {
@@ -113,15 +138,41 @@ function audiencesOf({ rules, edge }: Config): string[] {
   return [...new Set([edge.publicUrl, ...wanted])];
 }
 
-function appSettings({ sessions, edge, identityHeaders }: Config, ory: string): AppSettings {
-  const back = encodeURIComponent(`${edge.publicUrl}/`);
+/** `pages`: the login pages of a real Kratos, which has no logout that a link could lead to. */
+function appSettings(config: Config, ory: string, pages: string | undefined): AppSettings {
+  const { edge, identityHeaders } = config;
+  const kratos = kratosForBrowsers(config) ?? ory;
+  const rules = clickableRules(config);
+  const returnTo = (path: string) => `return_to=${encodeURIComponent(`${edge.publicUrl}${path}`)}`;
+  const afterwards = config.rules.find((rule) => rule.access.kind !== 'require' && rules.some(named(rule.name)));
   return {
     part: 'app',
     port: APP_PORT,
-    loginUrl: `${sessions?.kratosUrl ?? ory}/self-service/login/browser?return_to=${back}`,
-    logoutUrl: `${sessions?.kratosUrl ?? ory}/logout?return_to=${back}`,
+    loginUrl: `${kratos}/self-service/login/browser?${returnTo('/')}`,
+    // To a page that is open: any other would ask to log in again.
+    logoutUrl: `${pages ?? `${kratos}/ui`}/logout?${returnTo(rules.find(named(afterwards?.name))?.href ?? '/')}`,
+    settingsUrl: `${kratos}/self-service/settings/browser?${returnTo('/')}`,
     identityHeaders: identityHeaders.map((header) => header.name),
+    rules,
   };
+}
+
+function named(name: string | undefined) {
+  return (one: { readonly name: string }) => one.name === name;
+}
+
+function kratosForBrowsers({ edge, sessions }: Config): string | undefined {
+  return edge.ory?.publicUrl ?? sessions?.kratosUrl;
+}
+
+/** A link for each rule that a click can try: GET, and not on a host of its own. */
+function clickableRules({ rules }: Config): AppSettings['rules'] {
+  return rules
+    .filter(({ host, methods }) => host === undefined && (methods === undefined || methods.includes('GET')))
+    .map(({ name, path, access }) => {
+      const href = `/${path.segments.map((segment) => (segment === ANY ? 'any' : segment)).join('/')}`;
+      return { name, href: path.rest && path.segments.length > 0 ? `${href}/` : href, note: accessText(access) };
+    });
 }
 
 /** Where to click, whom to log in as, what to type. */
@@ -129,7 +180,12 @@ export function hints(config: Config, ory: { readonly url: string; readonly fact
   const { users = [], client } = ory.facts;
   const edge = config.edge.publicUrl;
   const [user] = users;
-  const people = users.map(({ email, password }) => `  ${email}  password ${password}`).join('\n');
+  const people = users
+    .map(
+      ({ email, password, totpSecret }) =>
+        `  ${email}  password ${password}${totpSecret ? '  and a second factor, which the page shows' : ''}`,
+    )
+    .join('\n');
   const login = [
     `  FLOW=$(curl -s ${ory.url}/self-service/login/api | sed 's/.*"action":"\\([^"]*\\)".*/\\1/')`,
     `  SESSION=$(curl -s "$FLOW" -H 'content-type: application/json' -d '{"method":"password","identifier":"${user?.email}","password":"${user?.password}"}' | sed 's/.*"session_token":"\\([^"]*\\)".*/\\1/')`,

@@ -18,6 +18,8 @@ async function start(settings: Settings): Promise<StartedPart> {
       return (await import('./up/authorizer-part.ts')).startAuthorizerPart(settings);
     case 'ory':
       return (await import('./up/development-parts.ts')).startOryPart(settings);
+    case 'pages':
+      return (await import('./up/development-parts.ts')).startPagesPart(settings);
     case 'app':
       return (await import('./up/development-parts.ts')).startAppPart(settings);
   }

@@ -5,7 +5,7 @@ import { loadConfig } from '../config/load.ts';
 import { warningsOf } from '../config/warnings.ts';
 import { EnvoyNotFoundError, findEnvoy } from '../edge/find.ts';
 import { GenerateError } from '../generate/generate-error.ts';
-import { DEVELOPMENT_POLICY, Development, hints } from './development.ts';
+import { DEVELOPMENT_POLICY, Development, hints, PAGES_URL } from './development.ts';
 import { nextSignal } from './signal.ts';
 import { answers } from './up/answers.ts';
 import { AuthorizerPart } from './up/authorizer.ts';
@@ -82,7 +82,10 @@ async function start(options: UpOptions, journal: Journal, ends: Ends): Promise<
 
   const development = new Development(journal);
   await ends.add(() => development.stop());
-  if (!options.onlyAuthorizer) await development.serve(policy.config, options.file === undefined);
+  if (!options.onlyAuthorizer) {
+    if (servers.kratos !== undefined) await development.servePages(policy.config, servers.kratos);
+    await development.serve(policy.config, options.file === undefined);
+  }
   await warn(policy, journal, options.onlyAuthorizer);
 
   const authorizer = new AuthorizerPart(judgeBy(policy, [policy]), journal);
@@ -110,6 +113,7 @@ async function start(options: UpOptions, journal: Journal, ends: Ends): Promise<
     config: policy.config,
     alone: options.onlyAuthorizer,
     oryUrl: ory?.url,
+    pagesUrl: options.onlyAuthorizer || servers.kratos === undefined ? undefined : PAGES_URL,
     hints: ory && watched === undefined ? hints(policy.config, ory) : undefined,
     file: watched,
   };

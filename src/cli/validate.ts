@@ -1,16 +1,9 @@
 // `validate`: checks the file and says what it means, rule by rule. Reads the file, writes to standard output.
-import {
-  type Access,
-  type Config,
-  formatAddress,
-  formatUpstream,
-  type OryOnOrigin,
-  type Requirement,
-  type Rule,
-} from '../config/config.ts';
+import { type Config, formatAddress, formatUpstream, type OryOnOrigin, type Rule } from '../config/config.ts';
 import { ConfigError } from '../config/fault.ts';
 import { loadConfig } from '../config/load.ts';
 import { warningsOf } from '../config/warnings.ts';
+import { accessText, matchText } from './rule-text.ts';
 
 /** @throws {ConfigError} */
 export function validate(file: string, json: boolean): void {
@@ -79,30 +72,8 @@ function table(rows: readonly (readonly string[])[]): string[] {
   return rows.map((row) => `  ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ')}`.trimEnd());
 }
 
-function matchText(rule: Rule): string {
-  return `${rule.methods?.join(',') ?? 'any method'} ${rule.host?.source ?? ''}${rule.path.source}`;
-}
-
 function meaning(rule: Rule, namesUpstream: boolean): string {
   const redirect = rule.unauthenticated === 'redirect' ? '; a navigation without one goes to the login' : '';
   const cors = rule.corsOrigins ? `; pages of ${rule.corsOrigins.join(' and ')} may read denials` : '';
   return `${accessText(rule.access)}${redirect}${cors}${namesUpstream ? ` -> ${rule.upstream}` : ''}`;
-}
-
-function accessText(access: Access): string {
-  switch (access.kind) {
-    case 'anyone':
-      return 'anyone, without identity';
-    case 'identify':
-      return `anyone, with identity where there is ${access.anyOf.map(requirementText).join(' or ')}`;
-    case 'require':
-      return access.anyOf.map(requirementText).join(' or ');
-  }
-}
-
-function requirementText(requirement: Requirement): string {
-  if (requirement.kind === 'session') return 'a session';
-  return requirement.audiences.length === 0
-    ? 'a token for any audience'
-    : `a token for ${requirement.audiences.join(' or ')}`;
 }

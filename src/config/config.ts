@@ -83,8 +83,8 @@ export interface OryOnOrigin {
   readonly kratosUrl: URL;
   /** Undefined where the file does not say where Hydra is. */
   readonly hydraUrl: URL | undefined;
-  /** Whether requests carry `ory.api_key`, from Envoy's environment: Ory Network asks for it. */
-  readonly withApiKey: boolean;
+  /** `ory.api_key`, which Ory Network asks for. Envoy has it from its environment: it stands in no generated file. */
+  readonly apiKey: string | undefined;
 }
 
 export interface EdgeSettings {

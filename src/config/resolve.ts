@@ -215,7 +215,7 @@ function resolveOryOnOrigin(
     publicUrl: `${publicUrl}${path}`,
     kratosUrl: new URL(withoutSlash(kratosUrl)),
     hydraUrl: hydraUrl === undefined ? undefined : new URL(withoutSlash(hydraUrl)),
-    withApiKey: apiKey !== undefined,
+    apiKey,
   };
 }
 

@@ -29,7 +29,7 @@ function unreachableAddress({ edge, loginUrl }: Config): string[] {
 }
 
 function networkKey({ edge }: Config): string[] {
-  if (!edge.ory || edge.ory.withApiKey || !edge.ory.kratosUrl.hostname.endsWith('.oryapis.com')) return [];
+  if (!edge.ory || edge.ory.apiKey !== undefined || !edge.ory.kratosUrl.hostname.endsWith('.oryapis.com')) return [];
   return [
     'edge.ory_path leads to Ory Network, which writes the edge’s own address into its pages only for a project’s API key: set ory.api_key.',
   ];

@@ -14,6 +14,8 @@ export interface StartEnvoyOptions {
   readonly config: string | ((folder: string) => Promise<string>);
   /** Between a listener's replacement and the end of the connections that it still has; default Envoy's own 600 s. */
   readonly drainTimeSeconds?: number;
+  /** Variables beside those of this process. */
+  readonly env?: Readonly<Record<string, string>>;
   /** Worker threads; default one a core, which is Envoy's own. */
   readonly concurrency?: number;
   /** Envoy's own log, a line at a time. */
@@ -92,7 +94,11 @@ export async function startEnvoy(options: StartEnvoyOptions): Promise<RunningEnv
     // At once, not by and by: a connection that is still used is told to close with its next answer.
     args.push('--drain-strategy', 'immediate', '--drain-time-s', String(options.drainTimeSeconds));
   // A process group of its own: Ctrl-C in a terminal is this process's to answer.
-  const child = spawn(options.path, args, { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+  const child = spawn(options.path, args, {
+    env: { ...process.env, ...options.env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+  });
   const callOff = child.pid === undefined ? () => {} : endWithThisProcess(child.pid, folder);
   const log = collectOutput(child, options);
   let spawnError: Error | undefined;

@@ -6,16 +6,20 @@ export interface Banner {
   /** The authorizer runs alone, for an Envoy of one's own. */
   readonly alone: boolean;
   readonly oryUrl: string | undefined;
+  /** Login pages for a real Kratos. */
+  readonly pagesUrl: string | undefined;
   readonly hints: string | undefined;
   /** The file that is watched. */
   readonly file: string | undefined;
 }
 
-export function bannerText({ config, alone, oryUrl, hints, file }: Banner): string {
+export function bannerText({ config, alone, oryUrl, pagesUrl, hints, file }: Banner): string {
   const rows: [string, string][] = [];
   if (!alone) {
     rows.push(['edge', config.edge.publicUrl]);
     if (oryUrl !== undefined) rows.push(['Ory', `${oryUrl}  (for development)`]);
+    if (pagesUrl !== undefined)
+      rows.push(['login pages', `${pagesUrl}  (point Kratos’s ui_urls to /login, /settings and /error there)`]);
     for (const [name, upstream] of config.edge.upstreams) rows.push([`upstream ${name}`, formatUpstream(upstream)]);
   }
   rows.push(['authorizer', `http://${formatAddress(config.serve.http)}`]);
@@ -36,11 +40,12 @@ export function bannerText({ config, alone, oryUrl, hints, file }: Banner): stri
   ].join('\n\n');
 }
 
-export function bannerJson({ config, alone, oryUrl, file }: Banner): object {
+export function bannerJson({ config, alone, oryUrl, pagesUrl, file }: Banner): object {
   return {
     event: 'up',
     ...(alone ? {} : { edge: config.edge.publicUrl, envoy_admin: `http://${formatAddress(config.edge.admin)}` }),
     ...(oryUrl === undefined ? {} : { ory: oryUrl }),
+    ...(pagesUrl === undefined ? {} : { login_pages: pagesUrl }),
     authorizer: `http://${formatAddress(config.serve.http)}`,
     health: `http://${formatAddress(config.serve.admin)}/health/ready`,
     ...(file === undefined ? {} : { file }),

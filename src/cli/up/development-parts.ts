@@ -1,9 +1,10 @@
-// The development Ory and the demo application as parts of `up`. Opens sockets on loopback.
+// The development Ory, the login pages and the demo application as parts of `up`. Opens sockets on loopback.
 import { startDemoApp } from '../../dev/app.ts';
+import { startLoginUi } from '../../dev/login-ui.ts';
 import { startDevOry } from '../../dev/ory.ts';
 import type { StartedPart } from '../part.ts';
 import { listenError } from '../user-error.ts';
-import type { AppSettings, OrySettings, Settings } from './messages.ts';
+import type { AppSettings, OrySettings, PagesSettings, Settings } from './messages.ts';
 
 /** @throws {UserError} where the port is taken. */
 export async function startOryPart({ port, audience }: OrySettings): Promise<StartedPart> {
@@ -20,6 +21,19 @@ export async function startOryPart({ port, audience }: OrySettings): Promise<Sta
     // Its sessions and keys live in it: it goes on as it is.
     change: async () => {},
     close: () => ory.close(),
+  };
+}
+
+/** @throws {UserError} where the port is taken. */
+export async function startPagesPart(settings: PagesSettings): Promise<StartedPart> {
+  const pages = await startLoginUi(settings).catch((error: unknown) => {
+    throw listenError(error, 'the login pages', `127.0.0.1:${settings.port}`, 'take kratos= out of --with');
+  });
+  return {
+    facts: {},
+    // Where Kratos is was said at the start.
+    change: async () => {},
+    close: () => pages.close(),
   };
 }
 

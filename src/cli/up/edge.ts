@@ -4,6 +4,7 @@ import { type Address, type Config, formatAddress } from '../../config/config.ts
 import { type DiscoveredEnvoy, PushRejectedError, startDiscoveredEnvoy } from '../../edge/discovered.ts';
 import { EnvoyStartError } from '../../edge/run.ts';
 import type { Discovery } from '../../generate/envoy/discovery.ts';
+import { API_KEY_VARIABLE } from '../../generate/envoy/ory-path.ts';
 import { listenError, UserError } from '../user-error.ts';
 import type { Journal } from './journal.ts';
 import { Part } from './part.ts';
@@ -72,7 +73,14 @@ export class EdgePart {
     await freeOrFail(config.edge.admin, 'Envoy’s admin port', 'edge.admin');
     try {
       const onLine = (line: string) => this.#journal.line('envoy', line);
-      const options = { path: this.#path, signal, onLog: onLine, onAccessLog: onLine };
+      const apiKey = config.edge.ory?.apiKey;
+      const options = {
+        path: this.#path,
+        signal,
+        onLog: onLine,
+        onAccessLog: onLine,
+        ...(apiKey === undefined ? {} : { env: { [API_KEY_VARIABLE]: apiKey } }),
+      };
       const envoy = await startDiscoveredEnvoy(options, discovery);
       // Another one was asked for while it started.
       if (this.#wanted.discovery !== discovery) await envoy.push(this.#wanted.discovery);

@@ -1,6 +1,6 @@
 // What the parts write, as one kind of record, and how a record looks to people and to programs. No I/O.
 
-const PART_NAMES = ['up', 'envoy', 'authorizer', 'ory', 'app'] as const;
+const PART_NAMES = ['up', 'envoy', 'authorizer', 'ory', 'pages', 'app'] as const;
 export type PartName = (typeof PART_NAMES)[number];
 
 export interface LogRecord {
@@ -53,7 +53,7 @@ function pinoRecord(part: PartName, json: Record<string, unknown>): LogRecord {
   return { part, level: name, message: String(msg), ...(Object.keys(data).length > 0 ? { data } : {}) };
 }
 
-const COLOURS: Readonly<Record<PartName, number>> = { up: 36, envoy: 35, authorizer: 32, ory: 33, app: 34 };
+const COLOURS: Readonly<Record<PartName, number>> = { up: 36, envoy: 35, authorizer: 32, ory: 33, pages: 96, app: 34 };
 const RED = 31;
 const YELLOW = 33;
 const NAME_WIDTH = Math.max(...PART_NAMES.map((name) => name.length));

@@ -28,9 +28,24 @@ export interface AppSettings {
   readonly loginUrl: string;
   readonly logoutUrl: string;
   readonly identityHeaders: readonly string[];
+  readonly settingsUrl: string;
+  /** Where a click tries each rule. */
+  readonly rules: readonly { readonly name: string; readonly href: string; readonly note: string }[];
 }
 
-export type Settings = AuthorizerSettings | OrySettings | AppSettings;
+/** Login and account pages for a real Kratos whose `ui_url`s point there. */
+export interface PagesSettings {
+  readonly part: 'pages';
+  readonly port: number;
+  readonly kratosUrl: string;
+  /** Kratos as a browser reaches it. */
+  readonly browserUrl: string;
+  readonly sessionCookies: readonly string[];
+  /** Where Kratos may send a browser after a form. */
+  readonly returnOrigins: readonly string[];
+}
+
+export type Settings = AuthorizerSettings | OrySettings | AppSettings | PagesSettings;
 
 /** The first starts the part; another changes one that runs. */
 export interface Order<S extends Settings = Settings> {
@@ -40,7 +55,7 @@ export interface Order<S extends Settings = Settings> {
 
 /** What only the part knows of itself. */
 export interface Facts {
-  readonly users?: readonly { readonly email: string; readonly password: string }[];
+  readonly users?: readonly { readonly email: string; readonly password: string; readonly totpSecret?: string }[];
   readonly client?: { readonly id: string; readonly secret: string };
 }
 

@@ -8,6 +8,7 @@ const TITLES: Readonly<Record<PartName, string>> = {
   envoy: 'Envoy',
   authorizer: 'the authorizer',
   ory: 'the development Ory',
+  pages: 'the login pages',
   app: 'the demo application',
 };
 

@@ -72,18 +72,18 @@ function passage(
   };
 }
 
-function controlHeaders({ publicUrl, withApiKey }: OryOnOrigin): Value[] {
+function controlHeaders({ publicUrl, apiKey }: OryOnOrigin): Value[] {
   const headers: [string, string][] = [
     ['Ory-Base-URL-Rewrite', publicUrl],
     ['Ory-No-Custom-Domain-Redirect', 'true'],
   ];
   // By reference: a generated file is read by more people than the key is for.
-  if (withApiKey) headers.push(['Ory-Base-URL-Rewrite-Token', `%ENVIRONMENT(${API_KEY_VARIABLE})%`]);
+  if (apiKey !== undefined) headers.push(['Ory-Base-URL-Rewrite-Token', `%ENVIRONMENT(${API_KEY_VARIABLE})%`]);
   return headers.map(([key, value]) => ({ header: { key, value }, append_action: 'OVERWRITE_IF_EXISTS_OR_ADD' }));
 }
 
 /** Where Envoy finds `ory.api_key`. */
-const API_KEY_VARIABLE = 'ORY_API_KEY';
+export const API_KEY_VARIABLE = 'ORY_API_KEY';
 
 function unasked(withTokens: boolean): Block {
   return {

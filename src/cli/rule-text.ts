@@ -1,0 +1,26 @@
+// What a rule says, in words. No I/O.
+import type { Access, Requirement, Rule } from '../config/config.ts';
+
+/** Method, host and path. */
+export function matchText(rule: Rule): string {
+  return `${rule.methods?.join(',') ?? 'any method'} ${rule.host?.source ?? ''}${rule.path.source}`;
+}
+
+/** Who may pass. */
+export function accessText(access: Access): string {
+  switch (access.kind) {
+    case 'anyone':
+      return 'anyone, without identity';
+    case 'identify':
+      return `anyone, with identity where there is ${access.anyOf.map(requirementText).join(' or ')}`;
+    case 'require':
+      return access.anyOf.map(requirementText).join(' or ');
+  }
+}
+
+function requirementText(requirement: Requirement): string {
+  if (requirement.kind === 'session') return 'a session';
+  return requirement.audiences.length === 0
+    ? 'a token for any audience'
+    : `a token for ${requirement.audiences.join(' or ')}`;
+}
