@@ -98,6 +98,21 @@ describe.each(PLACES)('on $ory, on the edge’s origin: $onOrigin, over $transpo
     expect(await greeting()).toBe(`Hello, ${careful.email}`);
   });
 
+  it('who comes back a third time without a session is told why, and may still log in', async () => {
+    for (let i = 0; i < 2; i++) {
+      await page.goto(deepLink());
+      await page.locator('input[name=password]:not([type=hidden])').waitFor();
+    }
+    await page.goto(deepLink());
+    expect(page.url()).toBe(deepLink());
+    expect(await greeting()).toBe('The login leads back here without a session');
+    expect(await page.locator('li').first().innerText()).toContain('allowed_return_urls');
+    await picture('login-loop');
+    await page.getByRole('link', { name: 'Try the login once more' }).click();
+    await logIn(person);
+    await page.waitForURL(deepLink());
+  });
+
   it('a script of a person without the second factor is told so with 403', async () => {
     await page.goto(deepLink());
     await logIn(careful);
