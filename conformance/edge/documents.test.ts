@@ -68,6 +68,7 @@ describe('the pages', () => {
       'CONTRIBUTING.md',
       'conformance/README.md',
       'docs/envoy.md',
+      'docs/quickstart.md',
     ]) {
       for (const [, target = ''] of read(page).matchAll(/\]\(([^)#]+)\)/g)) {
         if (target.startsWith('http')) continue;
@@ -86,7 +87,7 @@ describe('the pages', () => {
   });
 
   it('conformance/README.md names tests that are there', () => {
-    const names = [...read('conformance/README.md').matchAll(/`((?:edge|ory|package)\/[\w./-]+)`/g)].map(
+    const names = [...read('conformance/README.md').matchAll(/`((?:edge|ory|browser|package)\/[\w./-]+)`/g)].map(
       ([, name = '']) => name,
     );
     expect(names.length).toBeGreaterThan(10);

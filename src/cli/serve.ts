@@ -2,6 +2,7 @@
 import { type AdminListener, listenAdmin } from '../admin/admin.ts';
 import { type Config, formatAddress } from '../config/config.ts';
 import { loadConfig } from '../config/load.ts';
+import { warningsOf } from '../config/warnings.ts';
 import { type Authorizer, startAuthorizer } from '../server/authorizer.ts';
 import { createLog } from './log.ts';
 import { nextSignal } from './signal.ts';
@@ -15,6 +16,7 @@ export async function serve(file: string): Promise<void> {
   const config = loadConfig(file);
   const log = createLog();
   let ready = false;
+  for (const warning of warningsOf(config)) log.warn({}, warning);
   const admin = await startAdmin(config, () => ready);
   const authorizer = await startListeners(config, log).catch(async (error: unknown) => {
     await admin.close();
