@@ -152,7 +152,7 @@ export const describeLogin: ContractPart = (ory) => {
     expect(at(scripted.body, 'error', 'id')).toBe('session_already_available');
     const navigated = await call('/self-service/login/browser', { headers: { ...html, cookie } });
     expect(navigated.status).toBe(303);
-    expect(navigated.headers.get('location')).toBe(`${ory().kratos.publicUrl}/`);
+    expect(navigated.headers.get('location')).toBe(`${ory().kratos.publicUrl}/ui`);
     const again = await call('/self-service/login/browser?refresh=true', { headers: { ...json, cookie } });
     expect(again.status).toBe(200);
   });
@@ -232,7 +232,7 @@ export const describeLogin: ContractPart = (ory) => {
     expect(await whoamiStatus(ory(), ['Cookie', cookie])).toBe(200);
 
     const done = await call(`/self-service/logout?token=${token}`, { headers: { ...html, cookie } });
-    expect([done.status, done.headers.get('location')]).toEqual([303, `${ory().kratos.publicUrl}/`]);
+    expect([done.status, done.headers.get('location')]).toEqual([303, `${ory().kratos.publicUrl}/ui`]);
     expect(done.headers.getSetCookie().join('\n')).toMatch(new RegExp(`^${name}=.*Max-Age=0`, 'im'));
     expect(await whoamiStatus(ory(), ['Cookie', cookie])).toBe(401);
   });

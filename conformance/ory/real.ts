@@ -62,7 +62,7 @@ async function startKratos(program: string, folder: string, ports: Ports, option
       admin: { host: '127.0.0.1', port: adminPort, base_url: `http://127.0.0.1:${adminPort}/` },
     },
     selfservice: {
-      default_browser_return_url: `${publicUrl}/`,
+      default_browser_return_url: `${publicUrl}/ui`,
       allowed_return_urls: [publicUrl, ...(options.returnUrls ?? [])],
       methods: {
         password: { enabled: true, config: { haveibeenpwned_enabled: false } },

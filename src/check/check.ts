@@ -1,7 +1,7 @@
 // The whole life of a check, straight down: normalise the request, find the rule, find the credential, verify it
 // through the identity cache, decide. The answer is written by response/. Does I/O only through the verifiers.
 import type { Config, Requirement, Rule } from '../config/config.ts';
-import { bearerReading, extract } from './credential/extract.ts';
+import { type BearerReading, bearerReading, extract } from './credential/extract.ts';
 import { type Attempt, attemptWith, attemptWithout, strongest } from './decide.ts';
 import type { IdentityCache } from './identity/cache/memory.ts';
 import type { Verifier } from './identity/identity.ts';
@@ -44,9 +44,10 @@ async function judge(request: CheckRequest, parts: CheckParts): Promise<Verdict>
   if (rule.access.kind === 'anyone') return anonymous(rule);
   if (request.preflight) return preflight(request, rule);
 
+  const reading = bearerReading(rule.access.anyOf);
   const failed: Exclude<Attempt, { kind: 'satisfied' }>[] = [];
   for (const requirement of rule.access.anyOf) {
-    const attempt = await attemptOne(request, requirement, rule.access.anyOf, parts);
+    const attempt = await attemptOne(request, requirement, reading, parts);
     if (attempt.kind === 'satisfied') {
       const { identity, setCookie } = attempt;
       return { kind: 'allow', reason: identity.kind, rule, identity, setCookie };
@@ -60,7 +61,6 @@ async function judge(request: CheckRequest, parts: CheckParts): Promise<Verdict>
     case 'missing':
       return deny('credential_missing', rule);
     case 'refused':
-      return deny(outcome.reason, rule, outcome);
     case 'unavailable':
       return deny(outcome.reason, rule, outcome);
   }
@@ -69,10 +69,10 @@ async function judge(request: CheckRequest, parts: CheckParts): Promise<Verdict>
 async function attemptOne(
   request: CheckRequest,
   requirement: Requirement,
-  anyOf: readonly Requirement[],
+  reading: BearerReading,
   parts: CheckParts,
 ): Promise<Attempt> {
-  const extraction = extract(request, requirement.kind, bearerReading(anyOf), parts.config.sessions?.cookies ?? []);
+  const extraction = extract(request, requirement.kind, reading, parts.config.sessions?.cookies ?? []);
   if (extraction.kind !== 'found') return attemptWithout(extraction);
   const verifier = parts.verifiers[requirement.kind];
   if (!verifier) throw new Error(`no verifier for ${requirement.kind}`);

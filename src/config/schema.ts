@@ -180,7 +180,9 @@ export const configSchema = z
             jwks_url: url('Default {hydra.public_url}/.well-known/jwks.json.').optional(),
           })
           .optional(),
-        api_key: secret('For introspection and admin calls on Ory Network. It has no effect yet.').optional(),
+        api_key: secret(
+          'A key of the Ory Network project. With edge.ory_path Envoy sends it from its own environment, ORY_API_KEY; introspection and admin calls do not use it yet.',
+        ).optional(),
         session_cookies: z
           .array(z.string().regex(COOKIE_NAME, 'not a cookie name; a trailing * stands for any ending'))
           .min(1, 'empty; name a cookie or leave it out')

@@ -99,7 +99,8 @@ export class Policies {
 
 /** Everything that {@link createVerification} reads. */
 function verificationKey({ sessions, tokens, cache, oryTimeoutMs }: Config): string {
-  return JSON.stringify([sessions, tokens, cache, oryTimeoutMs]);
+  const { ttlMs, negativeTtlMs, staleIfErrorMs, maxEntries } = cache;
+  return JSON.stringify([sessions?.kratosUrl, tokens, ttlMs, negativeTtlMs, staleIfErrorMs, maxEntries, oryTimeoutMs]);
 }
 
 function createVerification({ sessions, tokens, cache, oryTimeoutMs }: Config, { log, clock }: Options): Verification {

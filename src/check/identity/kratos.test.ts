@@ -125,6 +125,24 @@ describe('a no, and an outage', () => {
       { kind: 'rejected', reason: 'aal_insufficient', ory: false },
     ],
     [
+      '403 that says where a second factor is given',
+      answer(403, { error: { id: 'session_aal2_required' }, redirect_browser_to: 'https://k.example/login?aal=aal2' }),
+      { kind: 'rejected', reason: 'aal_insufficient', ory: false, remedyUrl: 'https://k.example/login?aal=aal2' },
+    ],
+    ...[
+      'javascript:alert(1)',
+      '//evil.example',
+      'https://k.example/a b',
+      'https://',
+      'https://k.example/\r\nx: y',
+      7,
+      null,
+    ].map((url): [string, ReturnType<typeof answer>, object] => [
+      `403 that sends a browser to ${JSON.stringify(url)}`,
+      answer(403, { error: { id: 'session_aal2_required' }, redirect_browser_to: url }),
+      { kind: 'rejected', reason: 'aal_insufficient', ory: false },
+    ]),
+    [
       '403 for another cause',
       answer(403, { error: { id: 'security_csrf_violation' } }),
       { kind: 'unavailable', reason: 'ory_error' },

@@ -1,6 +1,7 @@
 // What a verdict comes to, whatever transport writes it: what the application gets, or what the client is told. No I/O.
 import type { Config, IdentityHeader } from '../../config/config.ts';
 import type { Clock } from '../clock.ts';
+import type { Identity } from '../identity/identity.ts';
 import type { Log } from '../log.ts';
 import type { Reason } from '../reason.ts';
 import type { CheckRequest } from '../request/check-request.ts';
@@ -26,7 +27,7 @@ export type AnswerOf = (verdict: Verdict, request: CheckRequest) => Answer;
 
 /** A yes that cannot be written becomes a denial, and a line in the log. */
 export function createAnswerer(config: Config, log: Log, clock: Clock): AnswerOf {
-  const removals = new Removals(config.identityHeaders);
+  const changesOf = createChanges(config.identityHeaders);
   const denied = (verdict: Deny, request: CheckRequest): Answer => {
     const denial = denialOf(verdict, request, config, clock());
     const { reason } = verdict;
@@ -37,7 +38,7 @@ export function createAnswerer(config: Config, log: Log, clock: Clock): AnswerOf
   return (verdict, request) => {
     if (verdict.kind === 'deny') return denied(verdict, request);
     try {
-      return allowed(verdict, request, config, removals);
+      return allowed(verdict, request, config, changesOf(verdict.identity));
     } catch (error) {
       // The messages name a header, never a value.
       const cause = error instanceof Error ? error.message : typeof error;
@@ -47,13 +48,35 @@ export function createAnswerer(config: Config, log: Log, clock: Clock): AnswerOf
   };
 }
 
-function allowed(verdict: Allow, request: CheckRequest, config: Config, removals: Removals): Answer {
-  const { reason, rule, identity } = verdict;
+function allowed(verdict: Allow, request: CheckRequest, config: Config, changes: Changes): Answer {
+  const { reason, rule } = verdict;
   const setCookie = setCookies(verdict, request, config);
-  const set = identity ? identityHeaders(identity, config.identityHeaders) : [];
   // Checked here because gRPC would carry a line break as far as Envoy, and what is not UTF-8 not at all.
   if (!setCookie.every(isHeaderValue)) throw new Error('set-cookie is not a header value');
-  return { kind: 'allow', reason, rule: rule.name, set, remove: removals.without(set), setCookie };
+  return { kind: 'allow', reason, rule: rule.name, ...changes, setCookie };
+}
+
+/** What an identity changes in a request. */
+interface Changes {
+  readonly set: readonly HeaderPair[];
+  readonly remove: readonly string[];
+}
+
+/** Made once for each identity: the cache hands out the same one for each check. */
+function createChanges(headers: readonly IdentityHeader[]): (identity: Identity | undefined) => Changes {
+  const removals = new Removals(headers);
+  const made = new WeakMap<Identity, Changes>();
+  const ofNobody: Changes = { set: [], remove: removals.without([]) };
+  return (identity) => {
+    if (!identity) return ofNobody;
+    let changes = made.get(identity);
+    if (!changes) {
+      const set = identityHeaders(identity, headers);
+      changes = { set, remove: removals.without(set) };
+      made.set(identity, changes);
+    }
+    return changes;
+  };
 }
 
 /** RFC 9110, section 5.5, without obs-text. */

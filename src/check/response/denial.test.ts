@@ -242,6 +242,24 @@ describe('a login that leads back without a session', () => {
     expect(headers['cache-control']).toBe('no-store');
   });
 
+  test('is explained on a page in which no address is more than an address', () => {
+    const own = parseConfig(
+      'ory: { url: "https://o", login_url: "https://o/login" }\nedge: { upstream: "http://u:1", public_url: "https://app.example" }\nrules: [{ name: page, match: { path: "/**" }, require: { session: {} }, unauthenticated: redirect }]\n',
+      'f.yaml',
+      { env: {} },
+    );
+    let cookie: string[] = [];
+    const visit = () => {
+      const given = request({ path: '/x', query: "?'", accept: 'text/html', cookie });
+      const denial = denialOf(deny('credential_missing', own.rules[0]), given, own, 0);
+      cookie = [(Object.fromEntries(denial.headers)['set-cookie'] ?? '').split(';', 1)[0] ?? ''];
+      return denial.body;
+    };
+    expect([visit(), visit(), visit()].at(-1)).toContain(
+      'href="https://o/login?return_to=https%3A%2F%2Fapp.example%2Fx%3F&#39;"',
+    );
+  });
+
   test('is explained on a page that a client writes nothing into', () => {
     const { body } = third('credential_missing', { query: '?"><script>alert(1)</script>' });
     expect(body).not.toContain('<script');

@@ -38,6 +38,15 @@ describe('a browser that is sent to the login', () => {
     expect(visits(['/a', '/b', '/c', '/d', '/e', '/f'].map((url) => [url, 0] as const))).toEqual(Array(6).fill('send'));
   });
 
+  test('carries a cookie that does not grow with the pages it wants', () => {
+    let jar: string[] = [];
+    for (let i = 0; i < 50; i++) {
+      const { setCookie } = bounce(request({ cookie: jar }), `${HTTPS}/${i}`, HTTPS, START);
+      jar = [setCookie.split(';', 1)[0] ?? ''];
+    }
+    expect(jar[0]?.split('~')).toHaveLength(4);
+  });
+
   test('is caught in several tabs that all turn in circles', () => {
     const kinds = visits(['/a', '/b', '/a', '/b', '/a', '/b'].map((url) => [url, 1] as const));
     expect(kinds).toEqual(['send', 'send', 'send', 'send', 'loop', 'loop']);

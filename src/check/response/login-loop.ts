@@ -18,8 +18,9 @@ interface Bounces {
 }
 
 export type Bounce =
-  | { readonly kind: 'send' /** The cookie that counts it. */; readonly setCookie: string }
-  /** The count begins anew: whoever tries again is sent again. */
+  /** The cookie counts it. */
+  | { readonly kind: 'send'; readonly setCookie: string }
+  /** The cookie lets the count begin anew: whoever tries again is sent again. */
   | { readonly kind: 'loop'; readonly setCookie: string };
 
 /** Counts one more redirect away from `url`. */
@@ -50,13 +51,10 @@ function readBounces(request: CheckRequest, publicUrl: string): Bounces[] {
   const name = `${cookieName(publicUrl)}=`;
   const pairs = request.cookie.flatMap((line) => line.split(';', 200)).map((pair) => pair.trim());
   const value = pairs.find((pair) => pair.startsWith(name))?.slice(name.length) ?? '';
-  return value
-    .slice(0, 200)
-    .split('~', MAX_URLS)
-    .flatMap((entry) => {
-      const [, key = '', count = '', since = ''] = ENTRY.exec(entry) ?? [];
-      return key === '' ? [] : [{ key, count: Number(count), sinceSeconds: Number(since) }];
-    });
+  return value.split('~', MAX_URLS).flatMap((entry) => {
+    const [, key = '', count = '', since = ''] = ENTRY.exec(entry) ?? [];
+    return key === '' ? [] : [{ key, count: Number(count), sinceSeconds: Number(since) }];
+  });
 }
 
 function cookie(bounces: readonly Bounces[], publicUrl: string): string {

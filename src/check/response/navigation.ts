@@ -29,17 +29,19 @@ export interface Detour {
 /** Undefined where the denial is answered as one: not a navigation, not a rule that redirects, nothing to put right. */
 export function detourOf({ reason, rule, remedyUrl }: Deny, request: CheckRequest, config: Config): Detour | undefined {
   if (rule?.unauthenticated !== 'redirect' || !isNavigation(request)) return undefined;
-  const target = DENIALS[reason].status === 401 ? config.loginUrl : stepUpUrl(reason, remedyUrl, config);
+  const target = DENIALS[reason].status === 401 ? config.loginUrl : stepUpUrl(remedyUrl, config);
   if (target === undefined) return undefined;
   const returnTo = ownUrl(request, rule, config);
   return { url: `${target}${target.includes('?') ? '&' : '?'}return_to=${encodeURIComponent(returnTo)}`, returnTo };
 }
 
 /** Kratos's own address for the second factor; with `edge.ory_path`, the same below the edge's origin. */
-function stepUpUrl(reason: Deny['reason'], remedyUrl: string | undefined, { edge }: Config): string | undefined {
-  if (reason !== 'aal_insufficient' || remedyUrl === undefined) return undefined;
-  const { pathname, search, href } = new URL(remedyUrl);
-  if (!edge.ory || href.startsWith(`${edge.ory.publicUrl}/`)) return `${href.split('#', 1)[0]}`;
+function stepUpUrl(remedyUrl: string | undefined, { edge }: Config): string | undefined {
+  if (remedyUrl === undefined) return undefined;
+  const url = new URL(remedyUrl);
+  url.hash = '';
+  const { pathname, search, href } = url;
+  if (!edge.ory || href.startsWith(`${edge.ory.publicUrl}/`)) return href;
   const selfService = pathname.indexOf('/self-service/');
   return selfService < 0 ? href : `${edge.ory.publicUrl}${pathname.slice(selfService)}${search}`;
 }
