@@ -1,3 +1,4 @@
+// The contract of an Ory, on the real Kratos and Hydra, and how they behave as processes.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { missingTool } from './build.ts';
 import { describeOry } from './contract.ts';

@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadConfig } from '../config/load.ts';
 import { generateEnvoy, type Part } from '../generate/envoy/emit.ts';
+import { API_KEY_VARIABLE } from '../generate/envoy/ory-path.ts';
 import type { Transport } from '../generate/envoy/transport.ts';
 import { UserError } from './user-error.ts';
 
@@ -23,6 +24,11 @@ export function generate(target: string, options: GenerateOptions): void {
     transport: options.transport,
     ...(options.caFile === undefined ? {} : { caFile: options.caFile }),
   });
+  const names = config.edge.ory?.apiKey !== undefined && text.includes(API_KEY_VARIABLE);
+  if (names)
+    process.stderr.write(
+      `set ${API_KEY_VARIABLE} (ory.api_key) where Envoy runs: what is generated names it and does not hold it\n`,
+    );
   if (options.output === undefined) {
     process.stdout.write(text);
     return;

@@ -1,3 +1,4 @@
+// The demo application: what it shows of a request, and what it keeps to itself.
 import { afterEach, expect, test } from 'vitest';
 import { type DemoRule, startDemoApp } from './app.ts';
 import type { Listening } from './listen.ts';

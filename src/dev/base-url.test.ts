@@ -1,3 +1,4 @@
+// The development Ory behind another address: everything that it writes begins with that one.
 import { afterEach, expect, test } from 'vitest';
 import { type DevOry, type DevOryOptions, startDevOry } from './ory.ts';
 

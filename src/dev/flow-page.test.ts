@@ -1,3 +1,4 @@
+// A page of any flow, hostile ones included.
 import { html } from 'hono/html';
 import { describe, expect, test } from 'vitest';
 import { flowMessages, flowSections } from './flow-page.ts';

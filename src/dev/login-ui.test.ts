@@ -1,3 +1,4 @@
+// The login pages for a real Kratos, with Kratoses that answer as they should not.
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, expect, test } from 'vitest';

@@ -1,3 +1,4 @@
+// The development Ory as a whole: loopback alone, what every answer carries, its bounds.
 import { afterEach, expect, test } from 'vitest';
 import { type DevOry, type DevOryOptions, startDevOry } from './ory.ts';
 

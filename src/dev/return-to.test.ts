@@ -1,3 +1,4 @@
+// Where a login may send a browser, and where not.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { safeReturnTo } from './return-to.ts';

@@ -1,3 +1,4 @@
+// Time-based codes, by the vectors of RFC 6238.
 import { expect, test } from 'vitest';
 import { newTotpSecret, totpCode, totpMatches, totpUrl } from './totp.ts';
 

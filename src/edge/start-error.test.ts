@@ -1,3 +1,4 @@
+// What is made of the log of an Envoy that did not start.
 import { expect, test } from 'vitest';
 import { explainExit } from './start-error.ts';
 

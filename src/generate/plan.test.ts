@@ -1,3 +1,4 @@
+// What the edge decides by itself, and what it asks.
 import { expect, test } from 'vitest';
 import { parseConfig } from '../config/load.ts';
 import { makePlan } from './plan.ts';

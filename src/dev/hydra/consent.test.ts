@@ -1,3 +1,4 @@
+// Consent at the development Ory, through its pages.
 import { createHash, randomBytes } from 'node:crypto';
 import { afterEach, expect, test } from 'vitest';
 import { type DevOry, type DevOryOptions, startDevOry } from '../ory.ts';

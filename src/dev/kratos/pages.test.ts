@@ -1,3 +1,4 @@
+// The pages of login and settings at the development Ory, as a browser without scripts meets them.
 import { afterEach, expect, test } from 'vitest';
 import { type DevOry, type DevOryOptions, startDevOry } from '../ory.ts';
 import { Browser, formsOf } from '../testing/browser.ts';

@@ -1,3 +1,4 @@
+// The picture of a QR code, read back.
 import { inflateSync } from 'node:zlib';
 import { expect, test } from 'vitest';
 import { totpUrl } from '../totp.ts';

@@ -1,3 +1,4 @@
+// The configuration in pieces: what changes with what, and what never does.
 import { describe, expect, test } from 'vitest';
 import { parseConfig } from '../../config/load.ts';
 import { generateDiscovery } from './discovery.ts';

@@ -1,3 +1,4 @@
+// The generated Envoy: three bootstraps that were reviewed, and what holds for every one.
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { parseConfig } from '../../config/load.ts';

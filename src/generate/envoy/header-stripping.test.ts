@@ -1,3 +1,4 @@
+// Which headers are taken from every request, in which spellings.
 import { expect, test } from 'vitest';
 import { parseConfig } from '../../config/load.ts';
 import { makePlan } from '../plan.ts';

@@ -1,4 +1,5 @@
 // The edge's own answers: problem bodies, and how an outage keeps its status, body and Retry-After. No I/O.
+import { DENIALS } from '../../check/reason.ts';
 import { WIRE } from '../../check/wire.ts';
 import { quote } from './path-matchers.ts';
 import type { Transport } from './transport.ts';
@@ -8,8 +9,8 @@ import { type Block, COMMENT, type Value } from './yaml.ts';
 export type EdgeReason = 'path_ambiguous' | 'no_rule' | 'authorizer_unreachable';
 
 const PROBLEMS = {
-  path_ambiguous: { status: 400, title: 'The path is ambiguous' },
-  no_rule: { status: 403, title: 'No rule allows this request' },
+  path_ambiguous: DENIALS.path_ambiguous,
+  no_rule: DENIALS.no_rule,
   authorizer_unreachable: { status: 503, title: 'The authorizer cannot be reached' },
 } as const satisfies Record<EdgeReason, { status: number; title: string }>;
 

@@ -1,3 +1,4 @@
+// Envoy’s matchers, held against the engine’s.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { canonicalPath } from '../../config/path.ts';

@@ -1,3 +1,4 @@
+// YAML that every reader reads alike.
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { COMMENT, toYaml } from './yaml.ts';
