@@ -1,7 +1,8 @@
 // Pages of other origins: their preflights, and denials that a script can read. A real Envoy, the real authorizer.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type DevOry, startDevOry } from '../../src/dev/ory.ts';
-import { type Lines, send } from './rig/client.ts';
+import { TRANSPORTS } from '../../src/generate/envoy/transport.ts';
+import { type Lines, send, sendRaw } from './rig/client.ts';
 import type { Edge } from './rig/edge.ts';
 import { type Edges, startEdges, WAYS } from './rig/transports.ts';
 
@@ -46,7 +47,7 @@ describe.each(WAYS)('over $protocol, checks over $transport', ({ protocol, trans
     ['/home', 'https://evil.test'],
     ['/open', 'https://evil.test'],
   ])('a preflight of %s by %s reaches the application, without identity', async (path, origin) => {
-    const seen = (await preflight(path, origin, session)).seen();
+    const seen = (await preflight(path, origin, [['X-User-Id', 'forged']])).seen();
     expect([seen.method, seen.header('x-user-id')]).toEqual(['OPTIONS', []]);
   });
 
@@ -67,6 +68,24 @@ describe.each(WAYS)('over $protocol, checks over $transport', ({ protocol, trans
   it('OPTIONS that is no preflight is judged like any request', async () => {
     for (const headers of [[], [['Origin', PAGE]], [['Access-Control-Request-Method', 'GET']]] as Lines[])
       expect((await ask('/app', 'OPTIONS', headers)).json()['reason']).toBe('credential_missing');
+  });
+
+  it.each<[string, Lines]>([
+    ['a session token', session],
+    ['a cookie', [['Cookie', 'ory_kratos_session=x']]],
+    ['an Authorization', [['Authorization', 'Bearer ory_st_x']]],
+  ])('with %s it is none, for a browser sends no credentials with one', async (_, credential) => {
+    const before = edge.app.count();
+    expect((await preflight('/app', PAGE, credential)).json()['reason']).toBe('session_invalid');
+    expect(edge.app.count()).toBe(before);
+  });
+
+  it.each(['', 'GET, PUT', 'GET PUT'])('with %j as the method that it asks for it is none', async (method) => {
+    const headers: Lines = [
+      ['Origin', PAGE],
+      ['Access-Control-Request-Method', method],
+    ];
+    expect((await ask('/app', 'OPTIONS', headers)).json()['reason']).toBe('credential_missing');
   });
 
   it('a preflight by another method is none', async () => {
@@ -103,5 +122,26 @@ describe.each(WAYS)('over $protocol, checks over $transport', ({ protocol, trans
     } finally {
       await edge.authorizer.start();
     }
+  });
+});
+
+describe.each(TRANSPORTS)('a WebSocket, checks over %s', (transport) => {
+  const upgrade = (method: string, more: string) =>
+    sendRaw(
+      edges[transport].url,
+      `${method} /open HTTP/1.1\r\nhost: a.test\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n${more}\r\n`,
+      /\r\n\r\n/,
+    );
+
+  it('begins with GET, and with nothing that would pass for a preflight', async () => {
+    const preflight = `connection: Upgrade\r\norigin: ${PAGE}\r\naccess-control-request-method: GET\r\n`;
+    expect(await upgrade('GET', 'connection: Upgrade\r\n')).toMatch(/^HTTP\/1\.1 101 /);
+    for (const method of ['OPTIONS', 'POST', 'DELETE'])
+      expect(await upgrade(method, preflight)).toMatch(/^HTTP\/1\.1 403 /);
+  });
+
+  it('names no header as one that the next hop may take away', async () => {
+    expect(await upgrade('GET', 'connection: keep-alive, Upgrade\r\n')).toMatch(/^HTTP\/1\.1 101 /);
+    expect(await upgrade('GET', 'connection: Upgrade, X-User-Id\r\n')).toMatch(/^HTTP\/1\.1 403 /);
   });
 });

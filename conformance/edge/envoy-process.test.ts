@@ -58,6 +58,19 @@ test('a started Envoy answers on the ports that it was given', async () => {
   expect(await (await fetch(`${envoy.adminUrl}/ready`)).text()).toBe('LIVE\n');
 });
 
+test.each([
+  '/logging?level=debug',
+  '/quitquitquit',
+  '/drain_listeners',
+  '/healthcheck/fail',
+  '/runtime_modify?a=b',
+  '/reset_counters',
+])('its admin port changes nothing, whoever posts %s', async (path) => {
+  const envoy = await start();
+  const answer = await fetch(`${envoy.adminUrl}${path}`, { method: 'POST', headers: { origin: 'https://evil.test' } });
+  expect([answer.status, (await fetch(`${envoy.adminUrl}/ready`)).status]).toEqual([403, 200]);
+});
+
 test('its folder is for this user alone, and is gone when it has stopped', async () => {
   const before = new Set(folders());
   const envoy = await start();

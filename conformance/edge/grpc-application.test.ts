@@ -14,6 +14,7 @@ let edge: Edge;
 let application: Http2Server;
 let session: string;
 const seen: IncomingHttpHeaders[] = [];
+const trailersSeen: IncomingHttpHeaders[] = [];
 
 /** Echoes each message, as a bidirectional stream. */
 function echo(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
@@ -22,6 +23,7 @@ function echo(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
   stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
   stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }));
   stream.on('data', (data: Buffer) => stream.write(data));
+  stream.on('trailers', (trailers) => trailersSeen.push({ ...trailers }));
   stream.on('end', () => stream.end());
 }
 
@@ -53,17 +55,25 @@ interface GrpcAnswer {
   readonly body: Buffer;
 }
 
-function call(messages: readonly Buffer[], headers: Record<string, string> = {}): Promise<GrpcAnswer> {
+function call(
+  messages: readonly Buffer[],
+  headers: Record<string, string> = {},
+  trailing: Record<string, string> = {},
+): Promise<GrpcAnswer> {
   return new Promise((resolve, reject) => {
     const client = connect(edge.url);
     client.on('error', reject);
-    const stream = client.request({
-      ':method': 'POST',
-      ':path': '/echo.Echo/Talk',
-      'content-type': 'application/grpc',
-      te: 'trailers',
-      ...headers,
-    });
+    const stream = client.request(
+      {
+        ':method': 'POST',
+        ':path': '/echo.Echo/Talk',
+        'content-type': 'application/grpc',
+        te: 'trailers',
+        ...headers,
+      },
+      { waitForTrailers: true },
+    );
+    stream.on('wantTrailers', () => stream.sendTrailers(trailing));
     stream.setTimeout(20_000, () => stream.destroy(new Error('no answer in time')));
     let first: IncomingHttpHeaders & { ':status'?: number | undefined } = {};
     let trailers: IncomingHttpHeaders = {};
@@ -93,6 +103,13 @@ describe('a gRPC call', () => {
     expect([answer.status, answer.grpcStatus]).toEqual([200, '0']);
     expect(answer.body).toEqual(Buffer.concat([MESSAGE, MESSAGE]));
     expect(seen.at(-1)?.['x-user-id']).toMatch(/^[0-9a-f-]{36}$/);
+  });
+
+  it('brings no identity in its trailers', async () => {
+    const forged = { 'x-user-id': 'forged', x_user_id: 'forged', 'ory-rule': 'forged', 'x-other': 'kept' };
+    const answer = await call([MESSAGE], { 'x-session-token': session }, forged);
+    expect(answer.grpcStatus).toBe('0');
+    expect(Object.entries(trailersSeen.at(-1) ?? {})).toEqual([['x-other', 'kept']]);
   });
 
   it.each([

@@ -131,6 +131,27 @@ describe.each<Protocol>(['HTTP/1.1', 'HTTP/2'])('over %s', (protocol) => {
     expect(reached[0]?.header('ory-no-custom-domain-redirect')).toEqual(['true']);
   });
 
+  it('Ory is told no address of a client but the one that the edge has seen', async () => {
+    const names = [
+      'X-Real-IP',
+      'True-Client-IP',
+      'CF-Connecting-IP',
+      'X-Client-IP',
+      'X-Cluster-Client-IP',
+      'Fastly-Client-IP',
+    ];
+    await get(
+      '/.ory/sessions/whoami',
+      names.map((name) => [name, '8.8.8.8'] as const),
+    );
+    expect(names.flatMap((name) => reached[0]?.header(name.toLowerCase()) ?? ['not reached'])).toEqual([]);
+  });
+
+  it('TRACE, which would give back what the edge has added, does not pass', async () => {
+    const answer = await send(edge.url, protocol, { method: 'TRACE', path: '/.ory/sessions/whoami' });
+    expect([answer.status, reached]).toEqual([403, []]);
+  });
+
   it('the application never gets the control headers, and its rules stand', async () => {
     const answer = await get('/app');
     expect([answer.status, answer.json()['reason']]).toEqual([401, 'credential_missing']);

@@ -83,8 +83,11 @@ export interface OryOnOrigin {
   readonly kratosUrl: URL;
   /** Undefined where the file does not say where Hydra is. */
   readonly hydraUrl: URL | undefined;
-  /** `ory.api_key`, which Ory Network asks for. Envoy has it from its environment: it stands in no generated file. */
-  readonly apiKey: string | undefined;
+  /**
+   * `ory.api_key`, which Ory Network asks for, and the one origin that may see it: that of `ory.url`. Envoy has it from
+   * its environment: it stands in no generated file.
+   */
+  readonly apiKey: { readonly value: string; readonly origin: string } | undefined;
 }
 
 export interface EdgeSettings {

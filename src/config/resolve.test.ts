@@ -258,7 +258,11 @@ describe('Ory on the edge’s own origin', () => {
       `ory: { url: "https://a/", api_key: k }\nedge: { upstream: "http://u:1", public_url: "https://app.example", ory_path: /.ory }\n${redirecting}`,
     );
     expect(loginUrl).toBe('https://app.example/.ory/self-service/login/browser');
-    expect(edge.ory).toMatchObject({ path: '/.ory', publicUrl: 'https://app.example/.ory', apiKey: 'k' });
+    expect(edge.ory).toMatchObject({
+      path: '/.ory',
+      publicUrl: 'https://app.example/.ory',
+      apiKey: { value: 'k', origin: 'https://a' },
+    });
     expect([edge.ory?.kratosUrl.href, edge.ory?.hydraUrl?.href]).toEqual(['https://a/', 'https://a/']);
   });
 

@@ -192,6 +192,12 @@ function authorizerGrpc(file: ConfigFile): URL {
   return url;
 }
 
+/** A key goes over TLS, or over this machine alone. */
+function isPrivateWay(url: string): boolean {
+  const { protocol, hostname } = new URL(url);
+  return protocol === 'https:' || ['127.0.0.1', 'localhost', '[::1]'].includes(hostname);
+}
+
 function resolveOryOnOrigin(
   file: ConfigFile,
   publicUrl: string,
@@ -215,7 +221,10 @@ function resolveOryOnOrigin(
     publicUrl: `${publicUrl}${path}`,
     kratosUrl: new URL(withoutSlash(kratosUrl)),
     hydraUrl: hydraUrl === undefined ? undefined : new URL(withoutSlash(hydraUrl)),
-    apiKey,
+    apiKey:
+      apiKey === undefined || url === undefined || !isPrivateWay(url)
+        ? undefined
+        : { value: apiKey, origin: new URL(url).origin },
   };
 }
 

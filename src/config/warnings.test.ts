@@ -46,6 +46,16 @@ describe('browser sessions', () => {
   });
 });
 
+test('a session of Ory on the edge’s own origin is not one for another host', () => {
+  const rules = (host: string) =>
+    `rules: [{ name: a, match: { host: "${host}", path: "/**" }, require: { session: {} }, unauthenticated: redirect }]\n`;
+  const edge = 'public_url: "https://app.acme.com", ory_path: /.ory';
+  expect(warnings('url: "https://ory.acme.com"', edge, rules('admin.acme.com'))).toEqual([
+    expect.stringMatching(/^rule a: .*app\.acme\.com alone.*admin\.acme\.com/),
+  ]);
+  expect(warnings('url: "https://ory.acme.com"', edge, rules('app.acme.com'))).toEqual([]);
+});
+
 test('nobody can be sent back to every address of a machine', () => {
   expect(warnings('url: "http://0.0.0.0:1"', 'listen: "0.0.0.0:80"', REDIRECTING)).toEqual([
     expect.stringContaining('set edge.public_url'),

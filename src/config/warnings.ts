@@ -2,10 +2,11 @@
 // start. No I/O.
 import { parse } from 'tldts';
 import type { Config } from './config.ts';
+import { hostMatches } from './pattern.ts';
 
 /** One sentence each, with the way out. */
 export function warningsOf(config: Config): string[] {
-  return [...browserSessions(config), ...unreachableAddress(config), ...networkKey(config)];
+  return [...browserSessions(config), ...otherHosts(config), ...unreachableAddress(config), ...networkKey(config)];
 }
 
 /** A cookie that another site's Kratos sets is never sent to the edge. */
@@ -19,6 +20,20 @@ function browserSessions({ sessions, edge, loginUrl }: Config): string[] {
       'Set edge.ory_path (such as /.ory) to have Ory on the edge’s own origin, or give Kratos an address on the edge’s site ' +
       '(on Ory Network a custom domain). Clients that send X-Session-Token or a bearer are not concerned.',
   ];
+}
+
+/** With Ory on the edge's own origin the session cookie belongs to that one host. */
+function otherHosts({ edge, rules }: Config): string[] {
+  const here = new URL(edge.publicUrl).hostname;
+  return rules
+    .filter(
+      ({ host, unauthenticated }) => edge.ory && unauthenticated === 'redirect' && host && !hostMatches(host, here),
+    )
+    .map(
+      ({ name, host }) =>
+        `rule ${name}: the login below edge.ory_path gives a session to ${here} alone, and this rule is for ${host?.source}. ` +
+        'Give Kratos an address and a cookie domain that both hosts share, instead of edge.ory_path.',
+    );
 }
 
 /** Redirects and Ory's pages lead to `public_url`, and nobody can go to "every address of this machine". */

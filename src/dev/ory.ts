@@ -125,8 +125,8 @@ function routes(state: State, client: Client): Hono<{ Bindings: HttpBindings }> 
     if (Number(c.req.header('content-length') ?? 0) > maxBodyBytes) return c.text('The body is too long.\n', 413);
     return next();
   });
-  // A page whose name was made to point here would pass for this origin: what has no other guard answers to its own.
-  app.use('/admin/*', async (c, next) => (isLoopbackUrl(new URL(c.req.url)) ? next() : fault(c, 403, {})));
+  // A page whose name was made to point here would pass for this origin.
+  app.use(async (c, next) => (isLoopbackUrl(new URL(c.req.url)) ? next() : fault(c, 403, {})));
   app.use(async (c, next) => (hasForeignBase(c) ? refuseBase(c) : next()));
   app.onError((error, c) => fault(c, 500, { reason: error.name }));
   app.notFound((c) =>

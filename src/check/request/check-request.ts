@@ -12,7 +12,7 @@ export interface CheckRequest {
   readonly authorization: readonly string[];
   readonly sessionToken: readonly string[];
   readonly cookie: readonly string[];
-  /** A CORS preflight: OPTIONS with Origin and Access-Control-Request-Method (Fetch, section 3.2.2). */
+  /** A CORS preflight: OPTIONS with Origin, one Access-Control-Request-Method, and no credential (Fetch, section 4.8). */
   readonly preflight: boolean;
   readonly origin: string | undefined;
   readonly accept: string | undefined;

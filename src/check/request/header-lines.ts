@@ -39,6 +39,15 @@ export class HeaderLines {
     }
   }
 
+  /** A browser's question before a request names one method and brings no credentials (Fetch, section 4.8). */
+  #asksForMethod(): boolean {
+    const credentials = this.#authorization.length + this.#sessionToken.length + this.#cookie.length;
+    const wanted = this.#single['access-control-request-method'];
+    return (
+      this.#single['origin'] !== undefined && wanted !== undefined && /^[A-Za-z]+$/.test(wanted) && credentials === 0
+    );
+  }
+
   /** `target` is the path with its query. */
   toRequest(method: string, host: string | undefined, target: string): CheckRequest {
     const question = target.indexOf('?');
@@ -51,8 +60,7 @@ export class HeaderLines {
       authorization: this.#authorization,
       sessionToken: this.#sessionToken,
       cookie: this.#cookie,
-      preflight:
-        method === 'OPTIONS' && single['origin'] !== undefined && single['access-control-request-method'] !== undefined,
+      preflight: method === 'OPTIONS' && this.#asksForMethod(),
       origin: single['origin'],
       accept: single['accept'],
       requestedWith: single['x-requested-with'],

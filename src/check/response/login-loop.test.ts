@@ -65,6 +65,17 @@ describe('a browser that is sent to the login', () => {
   });
 });
 
+test.each([
+  ['a name that begins with what no blank is', '\xa0__Host-ory_envoy_login=KEY.2.SINCE'],
+  ['a second cookie of the name', '__Host-ory_envoy_login=KEY.2.SINCE; __Host-ory_envoy_login=KEY.1.SINCE'],
+])('a count by %s is not believed', (_, cookie) => {
+  const { setCookie } = bounce(request(), HTTPS, HTTPS, START);
+  const [, key = '', since = ''] = /=([\w-]{8})\.1\.(\d+)/.exec(setCookie) ?? [];
+  const forged = (text: string) => request({ cookie: [text.replaceAll('KEY', key).replaceAll('SINCE', since)] });
+  expect(bounce(forged('__Host-ory_envoy_login=KEY.2.SINCE'), HTTPS, HTTPS, START).kind).toBe('loop');
+  expect(bounce(forged(cookie), HTTPS, HTTPS, START).kind).toBe('send');
+});
+
 test('whoever has arrived is counted no more', () => {
   const { setCookie } = bounce(request(), HTTPS, HTTPS, START);
   expect(arrived(request(), HTTPS)).toBeUndefined();

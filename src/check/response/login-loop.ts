@@ -49,12 +49,22 @@ function cookieName(publicUrl: string): string {
 
 function readBounces(request: CheckRequest, publicUrl: string): Bounces[] {
   const name = `${cookieName(publicUrl)}=`;
-  const pairs = request.cookie.flatMap((line) => line.split(';', 200)).map((pair) => pair.trim());
-  const value = pairs.find((pair) => pair.startsWith(name))?.slice(name.length) ?? '';
-  return value.split('~', MAX_URLS).flatMap((entry) => {
-    const [, key = '', count = '', since = ''] = ENTRY.exec(entry) ?? [];
-    return key === '' ? [] : [{ key, count: Number(count), sinceSeconds: Number(since) }];
-  });
+  const pairs = request.cookie.flatMap((line) => line.split(';', 200)).map(withoutBlanks);
+  const found = new Set(pairs.filter((pair) => pair.startsWith(name)));
+  // Of two cookies of this name one is somebody else's: neither counts.
+  const [pair = ''] = found.size === 1 ? found : [];
+  return pair
+    .slice(name.length)
+    .split('~', MAX_URLS)
+    .flatMap((entry) => {
+      const [, key = '', count = '', since = ''] = ENTRY.exec(entry) ?? [];
+      return key === '' ? [] : [{ key, count: Number(count), sinceSeconds: Number(since) }];
+    });
+}
+
+/** Space and tab alone: a browser takes more for a part of the name, and so lets a sibling domain write it. */
+function withoutBlanks(pair: string): string {
+  return pair.replace(/^[ \t]+|[ \t]+$/g, '');
 }
 
 function cookie(bounces: readonly Bounces[], publicUrl: string): string {

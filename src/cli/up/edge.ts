@@ -73,7 +73,7 @@ export class EdgePart {
     await freeOrFail(config.edge.admin, 'Envoy’s admin port', 'edge.admin');
     try {
       const onLine = (line: string) => this.#journal.line('envoy', line);
-      const apiKey = config.edge.ory?.apiKey;
+      const apiKey = config.edge.ory?.apiKey?.value;
       const options = {
         path: this.#path,
         signal,

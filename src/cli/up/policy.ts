@@ -22,7 +22,7 @@ export function readPolicy(source: string, file: string, servers: Servers): Poli
  * @returns the sentence that says which of them changed, and what to do; undefined where none did.
  */
 export function needsRestart(before: Config, after: Config): string | undefined {
-  if (before.edge.ory?.apiKey !== after.edge.ory?.apiKey)
+  if (before.edge.ory?.apiKey?.value !== after.edge.ory?.apiKey?.value)
     return 'ory.api_key: Envoy has it from its start. End up and start it again, or take the change back.';
   const changed = addresses(before).flatMap(([key, was], i) => {
     const is = addresses(after)[i]?.[1];

@@ -138,6 +138,8 @@ describe('the routes', () => {
       400,
       400,
       400,
+      403,
+      403,
       'assets',
       'orders',
       'partners',
@@ -148,7 +150,19 @@ describe('the routes', () => {
   });
 
   test('ask the authorizer but for rules for anyone and for refusals', () => {
-    expect(routes(EVERYTHING).map(asks)).toEqual([false, false, false, false, true, true, true, true, true]);
+    expect(routes(EVERYTHING).map(asks)).toEqual([
+      false,
+      false,
+      false,
+      false,
+      false,
+      false,
+      true,
+      true,
+      true,
+      true,
+      true,
+    ]);
   });
 
   test('have a token verified where the rule takes one, also to identify', () => {
@@ -341,7 +355,7 @@ test('a secret of the configuration is in no output', () => {
 
 describe('Ory on the edge’s own origin', () => {
   const ORY_PATH = `
-ory: { kratos: { public_url: "https://ory.internal/kratos/" }, hydra: { public_url: "http://hydra.internal:4444" }, api_key: s3cret }
+ory: { url: "https://ory.internal/kratos/", hydra: { public_url: "http://hydra.internal:4444" }, api_key: s3cret }
 edge: { upstream: "http://127.0.0.1:3000", public_url: "https://app.acme.com", ory_path: /auth/ory }
 `;
   const all = routes(ORY_PATH);
@@ -349,7 +363,7 @@ edge: { upstream: "http://127.0.0.1:3000", public_url: "https://app.acme.com", o
 
   test('comes before every rule, after what refuses ambiguous paths, and asks nobody', () => {
     const places = ory().map((route) => all.indexOf(route));
-    expect(places[0]).toBe(3);
+    expect(places[0]).toBe(5);
     expect(all[(places.at(-1) ?? 0) + 1].name).toBe('default');
     for (const route of ory()) {
       expect(route.name).toBeUndefined();
@@ -377,8 +391,25 @@ edge: { upstream: "http://127.0.0.1:3000", public_url: "https://app.acme.com", o
 
   test('gets the API key from Envoy’s environment: a generated file holds none', () => {
     expect(generate(ORY_PATH)).toContain('%ENVIRONMENT(ORY_API_KEY)%');
+    expect(withKey(ORY_PATH)).toEqual(new Set(['ory-kratos']));
     expect(generate(ORY_PATH)).not.toContain('s3cret');
     expect(generate(ORY_PATH.replace(', api_key: s3cret', ''))).not.toContain('Rewrite-Token');
+  });
+
+  /** The clusters that are sent the key. */
+  function withKey(text: string): Set<string> {
+    const sent = routes(text).filter((route) => JSON.stringify(route.request_headers_to_add ?? []).includes('API_KEY'));
+    return new Set(sent.map((route) => route.route.cluster));
+  }
+
+  test.each([
+    [
+      'a Kratos of one’s own',
+      '{ url: "https://o", kratos: { public_url: "http://kratos:4433" }, hydra: { public_url: "http://hydra:4444" }, api_key: k }',
+    ],
+    ['an Ory Network over plain http', '{ url: "http://ory.example", api_key: k }'],
+  ])('gives the API key to nobody but the project itself: not to %s', (_, ory) => {
+    expect(withKey(`ory: ${ory}\nedge: { upstream: "http://u:1", ory_path: /.ory }\n`)).toEqual(new Set());
   });
 
   test('is not there where it is not asked for', () => {

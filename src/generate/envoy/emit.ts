@@ -59,8 +59,10 @@ export function bootstrap(config: Config, plan: Plan, transport: Transport, caFi
   return {
     node: { id: 'ory-envoy', cluster: 'ory-envoy' },
     admin: {
-      [COMMENT]: 'Whoever reaches it may do anything with this Envoy.',
+      [COMMENT]:
+        'For reading alone: any web page can post to this machine, and a changed log level would write credentials.',
       address: socketAddress(config.edge.admin, 'edge.admin'),
+      allow_paths: [{ safe_regex: { regex: ADMIN_PATHS } }],
     },
     static_resources: {
       listeners: [listener(config, plan, transport)],
@@ -72,6 +74,10 @@ export function bootstrap(config: Config, plan: Plan, transport: Transport, caFi
     overload_manager: overloadManager(),
   };
 }
+
+/** Without the paths that change something: log levels, drains, the end. */
+const ADMIN_PATHS =
+  '/(?:ready|stats|stats/prometheus|listeners|clusters|certs|server_info|memory|config_dump)(?:\\?.*)?';
 
 function overloadManager(): Block {
   return {

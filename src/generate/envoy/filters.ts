@@ -4,6 +4,7 @@ import type { Config } from '../../config/config.ts';
 import type { Plan } from '../plan.ts';
 import { AUTHORIZER_CLUSTER, JWKS_CLUSTER } from './clusters.ts';
 import { EXT_AUTHZ, JWT_AUTHN } from './filter-names.ts';
+import { trailerStripping } from './header-stripping.ts';
 import { firstPartyCookies } from './ory-path.ts';
 import { quote } from './path-matchers.ts';
 import type { Transport } from './transport.ts';
@@ -42,6 +43,7 @@ const DENIAL_HEADERS = [
 
 export function httpFilters(config: Config, plan: Plan, transport: Transport): Value[] {
   const filters: Value[] = [];
+  if ([...config.edge.upstreams.values()].some(({ http2 }) => http2)) filters.push(trailerStripping(plan));
   if (config.edge.ory) filters.push(firstPartyCookies(config.edge.ory));
   if (plan.tokens) filters.push(jwtAuthn(plan.tokens, config.oryTimeoutMs));
   filters.push(extAuthz(config, plan, transport), {

@@ -1,16 +1,26 @@
 // What is removed from every request before Envoy does anything else with it, in every spelling. No I/O.
 import { WIRE } from '../../check/wire.ts';
 import type { Plan } from '../plan.ts';
-import { ORY_CONTROL_HEADERS } from './ory-path.ts';
 import { quote } from './path-matchers.ts';
-import { type Block, COMMENT, type Value } from './yaml.ts';
+import { type Block, COMMENT } from './yaml.ts';
 
+/** Headers by which Ory Network is told where it seems to be: the edge's alone. */
+const ORY_CONTROL_HEADERS = ['ory-base-url-rewrite*', 'ory-no-custom-domain-redirect'];
 /** Headers between Envoy and authorizer that a client must not be able to speak. */
 const STRIPPED = ['ory-edge-key', WIRE.policy, `${WIRE.status}*`, 'ory-cache-for*', `${WIRE.rule}*`, `${WIRE.reason}*`];
 /** Many frameworks take path or method from these: the application would answer another request than was judged. */
 const OTHER_REQUESTS = ['x-original-*', 'x-rewrite-url', 'x-envoy-original-*', 'x-http-method*', 'x-method-override'];
 /** Believed only of a proxy in front; Envoy rewrites X-Forwarded-For and -Proto by itself. */
 const FORWARDED = ['forwarded', 'x-forwarded-*'];
+/** Other proxies' words for the client's address, which many applications believe, Kratos among them. */
+export const CLIENT_ADDRESS_HEADERS = [
+  'x-real-ip',
+  'true-client-ip',
+  'cf-connecting-ip',
+  'x-client-ip',
+  'x-cluster-client-ip',
+  'fastly-client-ip',
+];
 
 /**
  * What a name may have where another has `-`: applications and servers fold separators (CGI turns `-`, `_` and more into
@@ -29,19 +39,32 @@ export function earlyHeaderMutations({ identityHeaders, ory }: Plan, trustedHops
     ...identityHeaders,
     ...STRIPPED,
     ...OTHER_REQUESTS,
-    ...(trustedHops === 0 ? FORWARDED : []),
+    ...(trustedHops === 0 ? [...FORWARDED, ...CLIENT_ADDRESS_HEADERS] : []),
     ...(ory ? ORY_CONTROL_HEADERS : []),
   ];
-  const mutations: Value[] = names.map((name) => ({
-    remove_on_match: { key_matcher: { safe_regex: { regex: everySpelling(name) } } },
-  }));
   return {
     [COMMENT]:
       'Identity headers are the authorizer’s alone: every spelling of a client’s own is removed, on every route.',
     name: 'envoy.http.early_header_mutation.header_mutation',
     typed_config: {
       '@type': 'type.googleapis.com/envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation',
-      mutations,
+      mutations: names.map(removal),
+    },
+  };
+}
+
+function removal(name: string): Block {
+  return { remove_on_match: { key_matcher: { safe_regex: { regex: everySpelling(name) } } } };
+}
+
+/** Trailers come after every check, and some applications read them as headers. Only HTTP/2 carries them on. */
+export function trailerStripping({ identityHeaders }: Plan): Block {
+  return {
+    [COMMENT]: 'Nor is an identity taken from a client’s trailers.',
+    name: 'envoy.filters.http.header_mutation',
+    typed_config: {
+      '@type': 'type.googleapis.com/envoy.extensions.filters.http.header_mutation.v3.HeaderMutation',
+      mutations: { request_trailers_mutations: [...identityHeaders, ...STRIPPED].map(removal) },
     },
   };
 }

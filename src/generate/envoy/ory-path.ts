@@ -2,6 +2,7 @@
 import type { OryOnOrigin } from '../../config/config.ts';
 import { HYDRA_CLUSTER, KRATOS_CLUSTER } from './clusters.ts';
 import { EXT_AUTHZ, EXT_AUTHZ_ROUTE, JWT_AUTHN, JWT_AUTHN_ROUTE } from './filter-names.ts';
+import { CLIENT_ADDRESS_HEADERS } from './header-stripping.ts';
 import { directProblem } from './local-replies.ts';
 import { type Block, COMMENT, type Value } from './yaml.ts';
 
@@ -25,9 +26,6 @@ const HYDRA_PREFIXES = [
 ];
 /** Hydra 1 had its admin API among these: consent could be given for oneself. */
 const NEVER = ['/oauth2/auth/requests', '/oauth2/auth/sessions'];
-
-/** Headers by which Ory Network is told where it seems to be: the edge's alone. */
-export const ORY_CONTROL_HEADERS = ['ory-base-url-rewrite*', 'ory-no-custom-domain-redirect'];
 
 /** Before every rule, and after what refuses ambiguous paths. Without names: there is no yes to remember. */
 export function oryRoutes(ory: OryOnOrigin, withTokens: boolean, metadata: (reason: string) => Block): Value[] {
@@ -59,26 +57,36 @@ function passage(
   metadata: (reason: string) => Block,
 ): Block {
   return {
-    match: { path_separated_prefix: ory.path + prefix },
+    match: { path_separated_prefix: ory.path + prefix, headers: [METHODS] },
     route: {
       cluster,
       prefix_rewrite: `${target.pathname.replace(/\/$/, '')}${prefix}`,
       host_rewrite_literal: target.host,
       timeout: '30s',
+      upgrade_configs: [{ upgrade_type: 'websocket', enabled: false }],
     },
-    request_headers_to_add: controlHeaders(ory),
+    // Ory would believe them about the client's address.
+    request_headers_to_remove: CLIENT_ADDRESS_HEADERS,
+    request_headers_to_add: controlHeaders(ory, target),
     metadata: metadata('anonymous'),
     typed_per_filter_config: { ...filters, [COOKIES_FILTER]: { '@type': `${LUA}.LuaPerRoute`, name: 'first_party' } },
   };
 }
 
-function controlHeaders({ publicUrl, apiKey }: OryOnOrigin): Value[] {
+/** TRACE would give the client back what the edge has added. */
+const METHODS: Block = {
+  name: ':method',
+  string_match: { safe_regex: { regex: 'GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS' } },
+};
+
+function controlHeaders({ publicUrl, apiKey }: OryOnOrigin, target: URL): Value[] {
   const headers: [string, string][] = [
     ['Ory-Base-URL-Rewrite', publicUrl],
     ['Ory-No-Custom-Domain-Redirect', 'true'],
   ];
   // By reference: a generated file is read by more people than the key is for.
-  if (apiKey !== undefined) headers.push(['Ory-Base-URL-Rewrite-Token', `%ENVIRONMENT(${API_KEY_VARIABLE})%`]);
+  if (apiKey?.origin === target.origin)
+    headers.push(['Ory-Base-URL-Rewrite-Token', `%ENVIRONMENT(${API_KEY_VARIABLE})%`]);
   return headers.map(([key, value]) => ({ header: { key, value }, append_action: 'OVERWRITE_IF_EXISTS_OR_ADD' }));
 }
 

@@ -3,7 +3,7 @@ import type { Plan, PlannedRule } from '../plan.ts';
 import { upstreamCluster } from './clusters.ts';
 import { EXT_AUTHZ, EXT_AUTHZ_ROUTE, JWT_AUTHN, JWT_AUTHN_ROUTE } from './filter-names.ts';
 import { TOKEN_REQUIREMENT } from './filters.ts';
-import { directProblem } from './local-replies.ts';
+import { directProblem, type EdgeReason } from './local-replies.ts';
 import { oryRoutes } from './ory-path.ts';
 import { PLAIN_HOST, plainPathRegex, routeMatch, UNNORMALISED_PATH } from './path-matchers.ts';
 import { type Block, COMMENT, type Value } from './yaml.ts';
@@ -35,34 +35,45 @@ function refusals(plan: Plan): Value[] {
   return [
     {
       [COMMENT]: 'A path that two readers could take differently is refused.',
-      ...refusal(plan, { name: ':path', ...regexMatch(plainPathRegex()), invert_match: true }),
+      ...refusal(plan, 'path_ambiguous', [{ name: ':path', ...regexMatch(plainPathRegex()), invert_match: true }]),
     },
     {
       [COMMENT]: 'So is one that the normalisation should not have left.',
-      ...refusal(plan, { name: ':path', ...regexMatch(UNNORMALISED_PATH) }),
+      ...refusal(plan, 'path_ambiguous', [{ name: ':path', ...regexMatch(UNNORMALISED_PATH) }]),
     },
     {
       [COMMENT]: 'So is a host that is none.',
-      ...refusal(plan, {
-        name: ':authority',
-        ...regexMatch(PLAIN_HOST),
-        invert_match: true,
-        treat_missing_header_as_empty: true,
-      }),
+      ...refusal(plan, 'path_ambiguous', [
+        { name: ':authority', ...regexMatch(PLAIN_HOST), invert_match: true, treat_missing_header_as_empty: true },
+      ]),
+    },
+    {
+      [COMMENT]: 'A WebSocket begins with GET (RFC 6455, section 4.1): by OPTIONS it would pass for a preflight.',
+      ...refusal(plan, 'no_rule', [UPGRADING, { name: ':method', string_match: { exact: 'GET' }, invert_match: true }]),
+    },
+    {
+      [COMMENT]: 'Its Connection header reaches the application, and must not name identity headers as hop-by-hop.',
+      ...refusal(plan, 'no_rule', [
+        UPGRADING,
+        { name: 'connection', ...regexMatch(PLAIN_CONNECTION), invert_match: true },
+      ]),
     },
   ];
 }
+
+const UPGRADING: Block = { name: 'upgrade', present_match: true };
+const PLAIN_CONNECTION = '(?i)(?:upgrade|keep-alive)(?:[ \\t]*,[ \\t]*(?:upgrade|keep-alive))*';
 
 function regexMatch(regex: string): Block {
   return { string_match: { safe_regex: { regex } } };
 }
 
 /** Without a name: a route with a name is one of which a yes may be remembered. */
-function refusal(plan: Plan, header: Block): Block {
+function refusal(plan: Plan, reason: EdgeReason, headers: readonly Block[]): Block {
   return {
-    match: { prefix: '', headers: [header] },
-    ...directProblem('path_ambiguous'),
-    metadata: reasonMetadata('path_ambiguous'),
+    match: { prefix: '', headers },
+    ...directProblem(reason),
+    metadata: reasonMetadata(reason),
     typed_per_filter_config: {
       ...(plan.tokens ? { [JWT_AUTHN]: { '@type': JWT_AUTHN_ROUTE, disabled: true } } : {}),
       [EXT_AUTHZ]: { '@type': EXT_AUTHZ_ROUTE, disabled: true },
