@@ -90,6 +90,11 @@ export class Part<R extends Running> {
       if (signal.aborted) return undefined;
       try {
         const running = await start(signal);
+        // What came up although it was called off.
+        if (signal.aborted) {
+          await running.stop();
+          return undefined;
+        }
         this.#begin(running, true);
         return running;
       } catch (error) {
