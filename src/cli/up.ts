@@ -4,14 +4,15 @@ import { ConfigError } from '../config/fault.ts';
 import { loadConfig } from '../config/load.ts';
 import { warningsOf } from '../config/warnings.ts';
 import { EnvoyNotFoundError, findEnvoy } from '../edge/find.ts';
+import { validateEnvoyConfig } from '../edge/validate.ts';
 import { GenerateError } from '../generate/generate-error.ts';
 import { DEVELOPMENT_POLICY, Development, hints, PAGES_URL } from './development.ts';
 import { nextSignal } from './signal.ts';
 import { answers } from './up/answers.ts';
-import { AuthorizerPart } from './up/authorizer.ts';
 import { bannerJson, bannerText } from './up/banner.ts';
 import { EdgePart } from './up/edge.ts';
 import { Journal } from './up/journal.ts';
+import { KeptPart } from './up/kept-part.ts';
 import { Latest } from './up/latest.ts';
 import { type Policy, readPolicy } from './up/policy.ts';
 import { compile, judgeBy, Reload } from './up/reload.ts';
@@ -84,11 +85,11 @@ async function start(options: UpOptions, journal: Journal, ends: Ends): Promise<
   await ends.add(() => development.stop());
   if (!options.onlyAuthorizer) {
     if (servers.kratos !== undefined) await development.servePages(policy.config, servers.kratos);
-    await development.serve(policy.config, options.file === undefined);
+    await development.start(policy.config, options.file === undefined);
   }
   await warn(policy, journal, options.onlyAuthorizer);
 
-  const authorizer = new AuthorizerPart(judgeBy(policy, [policy]), journal);
+  const authorizer = new KeptPart(judgeBy(policy, [policy]), journal);
   await ends.add(() => authorizer.stop());
   await authorizer.start();
   const edge = path === undefined ? undefined : new EdgePart(path, compiled, journal);
@@ -99,10 +100,9 @@ async function start(options: UpOptions, journal: Journal, ends: Ends): Promise<
   if (watched !== undefined) {
     const reload = new Reload(compiled, {
       authorizer,
-      envoy: path !== undefined && edge ? { path, part: edge } : undefined,
-      development: async ({ config }) => {
-        if (!options.onlyAuthorizer) await development.serve(config, false);
-      },
+      envoy:
+        path !== undefined && edge ? { part: edge, validate: (text) => validateEnvoyConfig(path, text) } : undefined,
+      development,
       journal,
     });
     await ends.add(() => reload.stop());
