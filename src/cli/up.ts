@@ -1,7 +1,6 @@
 // `up`: the whole edge on this machine, kept running until Ctrl-C, with the file watched. Starts processes.
-import { readFileSync } from 'node:fs';
 import { ConfigError } from '../config/fault.ts';
-import { loadConfig } from '../config/load.ts';
+import { readConfigFile } from '../config/load.ts';
 import { warningsOf } from '../config/warnings.ts';
 import { EnvoyNotFoundError, findEnvoy } from '../edge/find.ts';
 import { validateEnvoyConfig } from '../edge/validate.ts';
@@ -11,6 +10,7 @@ import { nextSignal } from './signal.ts';
 import { answers } from './up/answers.ts';
 import { bannerJson, bannerText } from './up/banner.ts';
 import { EdgePart } from './up/edge.ts';
+import { Ends } from './up/ends.ts';
 import { Journal } from './up/journal.ts';
 import { KeptPart } from './up/kept-part.ts';
 import { Latest } from './up/latest.ts';
@@ -28,26 +28,6 @@ export interface UpOptions {
   readonly onlyAuthorizer: boolean;
   /** `kratos=URL,hydra=URL`. */
   readonly with: string | undefined;
-}
-
-/** What is to be ended, in the opposite order, however the start or the run comes to its end. */
-class Ends {
-  readonly #ends: (() => unknown)[] = [];
-  #ended = false;
-
-  /** Where everything has ended already, this does at once. */
-  async add(end: () => unknown): Promise<void> {
-    if (this.#ended) await end();
-    else this.#ends.push(end);
-  }
-
-  async end(): Promise<void> {
-    this.#ended = true;
-    const failed: unknown[] = [];
-    // One that fails must not leave the others behind.
-    for (const end of this.#ends.reverse()) await Promise.resolve(end()).catch((error: unknown) => failed.push(error));
-    if (failed.length > 0) throw failed[0];
-  }
 }
 
 /** @throws {ConfigError} {UserError} */
@@ -74,7 +54,7 @@ export function printDevelopmentPolicy(): void {
 
 async function start(options: UpOptions, journal: Journal, ends: Ends): Promise<void> {
   // The file first: a fault in it must not cost a download of Envoy.
-  const source = options.file === undefined ? DEVELOPMENT_POLICY : readSource(options.file);
+  const source = options.file === undefined ? DEVELOPMENT_POLICY : await readConfigFile(options.file);
   const file = options.file ?? 'the development policy';
   const servers = await readServers(options.with);
   const policy = readPolicy(source, file, servers);
@@ -118,16 +98,6 @@ async function start(options: UpOptions, journal: Journal, ends: Ends): Promise<
     file: watched,
   };
   process.stdout.write(options.json ? `${JSON.stringify(bannerJson(banner))}\n` : bannerText(banner));
-}
-
-/** @throws {ConfigError} where it cannot be read. */
-function readSource(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (error) {
-    loadConfig(file);
-    throw error;
-  }
 }
 
 async function find(journal: Journal, ends: Ends): Promise<string> {
