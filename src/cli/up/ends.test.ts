@@ -1,3 +1,4 @@
+// In which order everything ends, and that nothing is left where one of them fails. No I/O.
 import { expect, test } from 'vitest';
 import { Ends } from './ends.ts';
 

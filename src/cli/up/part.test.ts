@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import type { Exit } from '../../edge/process.ts';
 import { Backoff } from './backoff.ts';
 import { Part } from './part.ts';
-import type { Exit, Running } from './running.ts';
+import type { Running } from './running.ts';
 
 describe('the wait before a restart', () => {
   test('doubles from 100 ms to 5 s', () => {
