@@ -3,7 +3,7 @@
 import { type AddressInfo, createServer } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { DEVELOPMENT_POLICY } from '../../src/cli/development.ts';
+import { DEVELOPMENT_POLICY } from '../../src/cli/up/development.ts';
 import { until } from '../until.ts';
 import { type Answer, send } from './rig/client.ts';
 import {

@@ -77,7 +77,7 @@ function program(): Command {
   root
     .command('part', { hidden: true })
     .argument('<name>')
-    .action(async () => (await import('./part.ts')).part());
+    .action(async () => (await import('./up/part-process.ts')).part());
 
   root
     .command('serve')

@@ -2,9 +2,8 @@
 import { startDemoApp } from '../../dev/app.ts';
 import { startLoginUi } from '../../dev/login-ui.ts';
 import { startDevOry } from '../../dev/ory.ts';
-import type { StartedPart } from '../part.ts';
 import { listenError } from '../user-error.ts';
-import type { AppSettings, OrySettings, PagesSettings, Settings } from './messages.ts';
+import type { AppSettings, OrySettings, PagesSettings, Settings, StartedPart } from './messages.ts';
 
 /** @throws {UserError} where the port is taken. */
 export async function startOryPart({ port, audience }: OrySettings): Promise<StartedPart> {

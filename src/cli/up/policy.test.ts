@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { parse } from 'yaml';
 import { ConfigError } from '../../config/fault.ts';
-import { DEVELOPMENT_POLICY } from '../development.ts';
+import { DEVELOPMENT_POLICY } from './development.ts';
 import { needsRestart, readPolicy } from './policy.ts';
 import type { Servers } from './servers.ts';
 

@@ -1,12 +1,12 @@
 // What `up` adds for development: a policy where there is no file, a development Ory and a demo application where the
 // policy leads to them and nothing answers there. Starts processes, asks loopback ports.
-import type { Config } from '../config/config.ts';
-import { ANY } from '../config/pattern.ts';
-import { accessText } from './rule-text.ts';
-import { answers } from './up/answers.ts';
-import type { Journal } from './up/journal.ts';
-import { KeptPart } from './up/kept-part.ts';
-import type { AppSettings, Facts, OrySettings, PagesSettings } from './up/messages.ts';
+import type { Config } from '../../config/config.ts';
+import { ANY } from '../../config/pattern.ts';
+import { accessText } from '../rule-text.ts';
+import { answers } from './answers.ts';
+import type { Journal } from './journal.ts';
+import { KeptPart } from './kept-part.ts';
+import type { AppSettings, Facts, OrySettings, PagesSettings } from './messages.ts';
 
 const ORY_PORT = 4455;
 const APP_PORT = 4456;
