@@ -3,7 +3,7 @@
 import { type AddressInfo, createServer } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { DEVELOPMENT_POLICY } from '../../src/cli/development.ts';
+import { DEVELOPMENT_POLICY } from '../../src/cli/up/development.ts';
 import { until } from '../until.ts';
 import { type Answer, send } from './rig/client.ts';
 import {
@@ -23,6 +23,7 @@ const DEVELOPMENT_PORTS = [4455, 4456];
 let rig: UpRig;
 let file: UpFile;
 let one: UpProcess;
+let tokens = 0;
 
 beforeEach(async () => {
   rig = upRig();
@@ -43,7 +44,7 @@ async function works(): Promise<boolean> {
     );
   const open = await ask('/public/x');
   // Another token each time: a refusal is remembered.
-  const refused = await ask('/x', `t${Math.random()}`);
+  const refused = await ask('/x', `t${++tokens}`);
   return open?.status === 200 && refused?.status === 401 && refused.json()['reason'] === 'session_invalid';
 }
 
@@ -139,16 +140,53 @@ it('a part whose port was taken meanwhile is tried on, saying why, and comes bac
   await until('requests work again', works);
 });
 
-it('a policy that came while Envoy was away is the one that it comes back with', async () => {
-  process.kill(one.pidOf('envoy'), 'SIGKILL');
+/** The development policy with one rule of its own: this path is open, and nothing else is. */
+function writeOpen(path: string, listen?: string): void {
   const { edge, ...content } = parse(DEVELOPMENT_POLICY);
   file.write({
     ...content,
-    rules: [{ name: 'all', match: { path: '/**' }, allow: 'anyone' }],
-    edge: { upstream: edge.upstream },
+    rules: [{ name: 'open', match: { path }, allow: 'anyone' }],
+    edge: { upstream: edge.upstream, ...(listen === undefined ? {} : { listen }) },
   });
-  await until(
-    'the new rule is in force',
-    async () => (await send(file.url, 'HTTP/1.1', { path: '/x' }).catch(() => undefined))?.status === 200,
-  );
+}
+
+const count = (event: string) => one.events().filter((one) => one.event === event).length;
+const status = async (path: string, url = file.url) =>
+  (await send(url, 'HTTP/1.1', { path }).catch(() => undefined))?.status;
+
+it('a policy that came while Envoy was away is the one that it comes back with', async () => {
+  process.kill(one.pidOf('envoy'), 'SIGKILL');
+  writeOpen('/a');
+  await until('the new rule is in force', async () => (await status('/a')) === 200);
+});
+
+it('of two policies that came while Envoy was away, the second while it was given the first, the second is in force', async () => {
+  process.kill(one.pidOf('envoy'), 'SIGKILL');
+  await until('its end is noticed', () => endsOf('envoy').length === 1);
+  writeOpen('/a');
+  await until('the first is known', () => count('applied') === 1);
+  await until('it runs', async () => (await fetch(`${file.adminUrl}/ready`).catch(() => undefined))?.status === 200);
+  writeOpen('/b');
+  await until('the second is known', () => count('applied') === 2);
+  await until('the second is in force', async () => (await status('/b')) === 200);
+  expect(await status('/a')).toBe(403);
+});
+
+it('a policy that moves the edge to a taken port while Envoy is away is refused, and taken once the port is free', async () => {
+  const thief = createServer();
+  await new Promise<void>((resolve) => thief.listen(0, '127.0.0.1', resolve));
+  const { port } = thief.address() as AddressInfo;
+  process.kill(one.pidOf('envoy'), 'SIGKILL');
+  await until('its end is noticed', () => endsOf('envoy').length === 1);
+  writeOpen('/a', `127.0.0.1:${port}`);
+  await until('it is answered', () => count('refused') === 1);
+  expect(one.err()).toMatch(`the edge cannot listen on 127.0.0.1:${port}: another program has this port`);
+  await until('the old rules work again', works);
+  await new Promise((resolve) => thief.close(resolve));
+  writeOpen('/b', `127.0.0.1:${port}`);
+  await until('the new rule is in force', async () => (await status('/b', `http://127.0.0.1:${port}`)) === 200);
+  const processes = descendantsOf(one.process.pid ?? 0);
+  one.process.kill('SIGTERM');
+  await one.ended();
+  await nothingIsLeft(processes);
 });

@@ -72,6 +72,43 @@ describe('up without a file', () => {
 });
 
 describe('up with a file', () => {
+  it('tells the development Ory and the demo application what changed, and nothing of a file that is refused', async () => {
+    const { stdout } = await run(process.execPath, [MAIN, 'up', '--print-config']);
+    const { edge: printed, rules, ...content } = parse(stdout);
+    const file = await upFile(rig.dir);
+    const taken = createServer();
+    await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
+    const write = (audience: string, rule: string, edge: object = {}) =>
+      file.write({
+        ...content,
+        tokens: { audiences: [audience] },
+        rules: [{ name: rule, match: { path: '/open/**' }, allow: 'anyone' }, ...rules],
+        edge: { upstream: printed.upstream, ...edge },
+      });
+    const token = async (audience: string) =>
+      (
+        await fetch('http://127.0.0.1:4455/oauth2/token', {
+          method: 'POST',
+          headers: { authorization: `Basic ${btoa('dev-client:dev-secret')}` },
+          body: new URLSearchParams({ grant_type: 'client_credentials', audience }),
+        })
+      ).status;
+    const page = async () => (await fetch('http://127.0.0.1:4456/', { headers: { accept: 'text/html' } })).text();
+    write('one', 'rule-one');
+    const one = rig.up(['-c', file.file, '--json']);
+    await one.isUp();
+    expect([await token('one'), await token('two')]).toEqual([200, 400]);
+    write('two', 'rule-two', { listen: `127.0.0.1:${(taken.address() as AddressInfo).port}` });
+    await until('it is refused', () => one.events().some(({ event }) => event === 'refused'));
+    expect([await token('one'), await token('two')]).toEqual([200, 400]);
+    expect(await page()).toMatch('rule-one');
+    taken.close();
+    write('two', 'rule-two');
+    await until('it is in force', () => one.events().some(({ event }) => event === 'applied'));
+    expect([await token('one'), await token('two')]).toEqual([400, 200]);
+    expect(await page()).toMatch('rule-two');
+  });
+
   it('says which part does not answer, and works when the application comes', async () => {
     const app = await startApp('app');
     const file = await upFile(rig.dir);
@@ -237,6 +274,17 @@ describe('up for programs and in part', () => {
     expect([answer.status, answer.seen().header('x-user-id')]).toEqual([200, ['someone']]);
     const page = await send(file.url, 'HTTP/1.1', { path: '/x', headers: [['Accept', 'text/html']] });
     expect(page.header('location')[0]).toMatch(`${ory.url}/self-service/login/browser?`);
+
+    // The login pages follow the file.
+    const begins = async () =>
+      (await fetch('http://127.0.0.1:4457/login', { redirect: 'manual' })).headers.get('location');
+    expect(await begins()).toBe(`${ory.url}/self-service/login/browser`);
+    const edge = { upstream: app.url, ory_path: '/.ory' };
+    file.write({ ory: { url: 'http://127.0.0.1:9' }, tokens: { audiences: ['api'] }, rules, edge });
+    await until(
+      'the login begins at the edge',
+      async () => (await begins()) === `${file.url}/.ory/self-service/login/browser`,
+    );
     await app.close();
     await ory.close();
   });

@@ -77,11 +77,11 @@ function program(): Command {
   root
     .command('part', { hidden: true })
     .argument('<name>')
-    .action(async () => (await import('./part.ts')).part());
+    .action(async () => (await import('./up/part-process.ts')).part());
 
   root
     .command('serve')
-    .description('the authorizer')
+    .description('run the authorizer that Envoy asks')
     .addOption(configOption())
     .action(async (options: { config: string }) => (await import('./serve.ts')).serve(options.config));
 
@@ -89,7 +89,7 @@ function program(): Command {
     .command('validate')
     .description('check the file and say what it means, rule by rule')
     .addOption(configOption())
-    .option('--json', 'for a program')
+    .option('--json', 'as JSON, for programs')
     .action(async (options: { config: string; json?: true }) =>
       (await import('./validate.ts')).validate(options.config, options.json === true),
     );

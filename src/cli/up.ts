@@ -1,17 +1,18 @@
 // `up`: the whole edge on this machine, kept running until Ctrl-C, with the file watched. Starts processes.
-import { readFileSync } from 'node:fs';
 import { ConfigError } from '../config/fault.ts';
-import { loadConfig } from '../config/load.ts';
+import { readConfigFile } from '../config/load.ts';
 import { warningsOf } from '../config/warnings.ts';
 import { EnvoyNotFoundError, findEnvoy } from '../edge/find.ts';
+import { validateEnvoyConfig } from '../edge/validate.ts';
 import { GenerateError } from '../generate/generate-error.ts';
-import { DEVELOPMENT_POLICY, Development, hints, PAGES_URL } from './development.ts';
 import { nextSignal } from './signal.ts';
 import { answers } from './up/answers.ts';
-import { AuthorizerPart } from './up/authorizer.ts';
 import { bannerJson, bannerText } from './up/banner.ts';
+import { DEVELOPMENT_POLICY, Development, hints, PAGES_URL } from './up/development.ts';
 import { EdgePart } from './up/edge.ts';
+import { Ends } from './up/ends.ts';
 import { Journal } from './up/journal.ts';
+import { KeptPart } from './up/kept-part.ts';
 import { Latest } from './up/latest.ts';
 import { type Policy, readPolicy } from './up/policy.ts';
 import { compile, judgeBy, Reload } from './up/reload.ts';
@@ -27,26 +28,6 @@ export interface UpOptions {
   readonly onlyAuthorizer: boolean;
   /** `kratos=URL,hydra=URL`. */
   readonly with: string | undefined;
-}
-
-/** What is to be ended, in the opposite order, however the start or the run comes to its end. */
-class Ends {
-  readonly #ends: (() => unknown)[] = [];
-  #ended = false;
-
-  /** Where everything has ended already, this does at once. */
-  async add(end: () => unknown): Promise<void> {
-    if (this.#ended) await end();
-    else this.#ends.push(end);
-  }
-
-  async end(): Promise<void> {
-    this.#ended = true;
-    const failed: unknown[] = [];
-    // One that fails must not leave the others behind.
-    for (const end of this.#ends.reverse()) await Promise.resolve(end()).catch((error: unknown) => failed.push(error));
-    if (failed.length > 0) throw failed[0];
-  }
 }
 
 /** @throws {ConfigError} {UserError} */
@@ -73,7 +54,7 @@ export function printDevelopmentPolicy(): void {
 
 async function start(options: UpOptions, journal: Journal, ends: Ends): Promise<void> {
   // The file first: a fault in it must not cost a download of Envoy.
-  const source = options.file === undefined ? DEVELOPMENT_POLICY : readSource(options.file);
+  const source = options.file === undefined ? DEVELOPMENT_POLICY : await readConfigFile(options.file);
   const file = options.file ?? 'the development policy';
   const servers = await readServers(options.with);
   const policy = readPolicy(source, file, servers);
@@ -84,11 +65,11 @@ async function start(options: UpOptions, journal: Journal, ends: Ends): Promise<
   await ends.add(() => development.stop());
   if (!options.onlyAuthorizer) {
     if (servers.kratos !== undefined) await development.servePages(policy.config, servers.kratos);
-    await development.serve(policy.config, options.file === undefined);
+    await development.start(policy.config, options.file === undefined);
   }
   await warn(policy, journal, options.onlyAuthorizer);
 
-  const authorizer = new AuthorizerPart(judgeBy(policy, [policy]), journal);
+  const authorizer = new KeptPart(judgeBy(policy, [policy]), journal);
   await ends.add(() => authorizer.stop());
   await authorizer.start();
   const edge = path === undefined ? undefined : new EdgePart(path, compiled, journal);
@@ -99,10 +80,9 @@ async function start(options: UpOptions, journal: Journal, ends: Ends): Promise<
   if (watched !== undefined) {
     const reload = new Reload(compiled, {
       authorizer,
-      envoy: path !== undefined && edge ? { path, part: edge } : undefined,
-      development: async ({ config }) => {
-        if (!options.onlyAuthorizer) await development.serve(config, false);
-      },
+      envoy:
+        path !== undefined && edge ? { part: edge, validate: (text) => validateEnvoyConfig(path, text) } : undefined,
+      development,
       journal,
     });
     await ends.add(() => reload.stop());
@@ -118,16 +98,6 @@ async function start(options: UpOptions, journal: Journal, ends: Ends): Promise<
     file: watched,
   };
   process.stdout.write(options.json ? `${JSON.stringify(bannerJson(banner))}\n` : bannerText(banner));
-}
-
-/** @throws {ConfigError} where it cannot be read. */
-function readSource(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (error) {
-    loadConfig(file);
-    throw error;
-  }
 }
 
 async function find(journal: Journal, ends: Ends): Promise<string> {

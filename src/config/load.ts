@@ -1,5 +1,6 @@
 // Reading a configuration file: YAML, environment, schema, resolution. Reads the file; everything else is pure.
 import { readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import {
   type Document,
   isAlias,
@@ -38,13 +39,16 @@ export function loadConfig(file: string, options: LoadOptions = {}): Config {
   try {
     text = readFileSync(file, 'utf8');
   } catch (error) {
-    const reason =
-      (error as NodeJS.ErrnoException).code === 'ENOENT'
-        ? 'there is no such file'
-        : `it cannot be read (${(error as NodeJS.ErrnoException).code})`;
-    throw wholeFile(file, reason, 'Name another with -c FILE');
+    throw unreadable(file, error);
   }
   return parseConfig(text, file, options);
+}
+
+/** The text of a configuration file, for {@link parseConfig}. @throws {ConfigError} where it cannot be read. */
+export async function readConfigFile(file: string): Promise<string> {
+  return readFile(file, 'utf8').catch((error: unknown) => {
+    throw unreadable(file, error);
+  });
 }
 
 /**
@@ -75,6 +79,12 @@ export function parseConfig(source: string, file: string, options: LoadOptions =
 
 function byPlace(a: LocatedFault, b: LocatedFault): number {
   return a.line - b.line || a.column - b.column;
+}
+
+function unreadable(file: string, error: unknown): ConfigError {
+  const { code } = error as NodeJS.ErrnoException;
+  const problem = code === 'ENOENT' ? 'there is no such file' : `it cannot be read (${code})`;
+  return wholeFile(file, problem, 'Name another with -c FILE');
 }
 
 function wholeFile(file: string, problem: string, fix: string): ConfigError {

@@ -157,3 +157,13 @@ test('it listens on this machine alone', async () => {
   const started = startLoginUi({ host: '0.0.0.0', port: 0, kratosUrl: 'http://127.0.0.1:1' });
   await expect(started).rejects.toThrow('this machine alone');
 });
+
+test('its options are read anew for each page', async () => {
+  const options = { port: 0, kratosUrl: 'http://127.0.0.1:9', browserUrl: 'http://127.0.0.1:8080/.ory' };
+  const ui = await startLoginUi(options);
+  ending.push(ui.close);
+  const begins = async () => (await get(`${ui.url}/login`)).headers.get('location');
+  expect(await begins()).toBe('http://127.0.0.1:8080/.ory/self-service/login/browser');
+  options.browserUrl = 'http://127.0.0.1:8080/auth';
+  expect(await begins()).toBe('http://127.0.0.1:8080/auth/self-service/login/browser');
+});

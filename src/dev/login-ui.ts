@@ -41,34 +41,40 @@ const note = 'Login pages of ory-envoy, for development with a real Ory Kratos. 
  * @throws Node's own error where the port is in use (`EADDRINUSE`), TypeError where an address is none
  */
 export async function startLoginUi(options: LoginUiOptions): Promise<Listening> {
+  kratosOf(options);
+  return listen(options.host ?? '127.0.0.1', options.port, async () => routes(() => kratosOf(options)));
+}
+
+function kratosOf(options: LoginUiOptions): Kratos {
   const cookies = ['csrf_token_*', ...(options.sessionCookies ?? ['ory_kratos_session', 'ory_session_*'])];
-  const { kratosUrl, timeoutMs = 5_000 } = options;
+  const { timeoutMs = 5_000 } = options;
+  const kratosUrl = withoutSlash(options.kratosUrl);
   const browserUrl = withoutSlash(options.browserUrl ?? kratosUrl);
-  const kratos: Kratos = {
+  return {
     browserUrl,
     returnOrigins: [new URL(browserUrl).origin, ...(options.returnOrigins ?? []).map((url) => new URL(url).origin)],
     ask: (c, path, query) =>
-      askKratos({ url: `${withoutSlash(kratosUrl)}${path}?${new URLSearchParams(query)}`, timeoutMs, cookies }, c),
+      askKratos({ url: `${kratosUrl}${path}?${new URLSearchParams(query)}`, timeoutMs, cookies }, c),
   };
-  return listen(options.host ?? '127.0.0.1', options.port, async () => routes(kratos));
 }
 
 function withoutSlash(address: string): string {
   return new URL(address).href.replace(/\/+$/, '');
 }
 
-function routes(kratos: Kratos): Hono<{ Bindings: HttpBindings }> {
+/** Asked for anew with each page: its addresses may change. */
+function routes(kratos: () => Kratos): Hono<{ Bindings: HttpBindings }> {
   const app = new Hono<{ Bindings: HttpBindings }>();
   app.use(async (c, next) => {
     await next();
     c.header(...developmentHeader);
   });
-  app.onError((_, c) => problem(c, kratos, 502, 'This page could not be made.'));
-  app.notFound((c) => problem(c, kratos, 404, 'No such page.'));
-  app.get('/login', (c) => flowPage(c, kratos, 'login'));
-  app.get('/settings', (c) => flowPage(c, kratos, 'settings'));
-  app.get('/error', (c) => errorPage(c, kratos));
-  app.get('/logout', (c) => logout(c, kratos));
+  app.onError((_, c) => problem(c, kratos(), 502, 'This page could not be made.'));
+  app.notFound((c) => problem(c, kratos(), 404, 'No such page.'));
+  app.get('/login', (c) => flowPage(c, kratos(), 'login'));
+  app.get('/settings', (c) => flowPage(c, kratos(), 'settings'));
+  app.get('/error', (c) => errorPage(c, kratos()));
+  app.get('/logout', (c) => logout(c, kratos()));
   return app;
 }
 

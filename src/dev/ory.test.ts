@@ -232,3 +232,17 @@ test('closing it frees the port although a connection is kept alive', async () =
   await ory.close();
   await expect(get(ory.url)).rejects.toThrow();
 });
+
+test('what the seeded client may ask for can change while it runs', async () => {
+  const ory = await start({ audience: ['before'] });
+  const ask = (audience: string) =>
+    fetch(`${ory.url}/oauth2/token`, {
+      method: 'POST',
+      headers: { authorization: `Basic ${btoa(`${ory.client.id}:${ory.client.secret}`)}` },
+      body: new URLSearchParams({ grant_type: 'client_credentials', audience }),
+    });
+  expect([(await ask('before')).status, (await ask('after')).status]).toEqual([200, 400]);
+  ory.setAudience(['after']);
+  expect([(await ask('before')).status, (await ask('after')).status]).toEqual([400, 200]);
+  expect(ory.client.audience).toEqual(['after']);
+});

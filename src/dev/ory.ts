@@ -50,6 +50,8 @@ export interface DevOry {
   readonly issuer: string;
   readonly users: readonly DevUser[];
   readonly client: { readonly id: string; readonly secret: string; readonly audience: readonly string[] };
+  /** What the seeded client may ask for from now on. */
+  setAudience(audience: readonly string[]): void;
   /** With the current signing key; `header` is merged over `{alg, kid, typ: 'JWT'}`. */
   sign(claims: Record<string, unknown>, header?: Record<string, unknown>): Promise<string>;
   /** A new signing key, first of its set; the old ones stay published. */
@@ -66,7 +68,7 @@ const consentLifespanMs = 10 * 60 * 1000;
 /** @throws Node's own error where the port is in use (`EADDRINUSE`) */
 export async function startDevOry(options: DevOryOptions): Promise<DevOry> {
   const clock = options.clock ?? Date.now;
-  const client = seededClient(options.audience, clock());
+  const client = { ...seededClient(options.audience, clock()) };
   const keys = await Keys.create();
   const identities = new Identities(clock);
   const users = await seedPeople(identities);
@@ -100,7 +102,16 @@ export async function startDevOry(options: DevOryOptions): Promise<DevOry> {
     url: listening.url,
     issuer,
     users,
-    client: { id: client.id, secret: client.secret, audience: client.audience },
+    client: {
+      id: client.id,
+      secret: client.secret,
+      get audience() {
+        return client.audience;
+      },
+    },
+    setAudience(audience) {
+      client.audience = audience;
+    },
     sign: (claims, header) => keys.sign(claims, header),
     rotateKey: () => keys.rotate(accessTokenKeySet),
     totpCode(user) {

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
+import { type Exit, stopProcess } from './process.ts';
 import { explainExit } from './start-error.ts';
 import { endWithThisProcess } from './watchdog.ts';
 
@@ -36,11 +37,6 @@ export interface EnvoyListener {
   readonly port: number;
 }
 
-export interface EnvoyExit {
-  readonly code: number | null;
-  readonly signal: NodeJS.Signals | null;
-}
-
 export interface RunningEnvoy {
   readonly pid: number;
   /** Private, and gone when the process is. */
@@ -52,7 +48,7 @@ export interface RunningEnvoy {
   /** Of the first listener. */
   readonly listenPort: number;
   /** Settles when the process is gone, for whatever cause; never rejects. */
-  readonly exited: Promise<EnvoyExit>;
+  readonly exited: Promise<Exit>;
   /** SIGTERM, and SIGKILL after the bound; resolves when the process and its folder are gone. */
   stop(): Promise<void>;
   /** SIGKILL, without waiting. */
@@ -102,7 +98,7 @@ export async function startEnvoy(options: StartEnvoyOptions): Promise<RunningEnv
   const callOff = child.pid === undefined ? () => {} : endWithThisProcess(child.pid, folder);
   const log = collectOutput(child, options);
   let spawnError: Error | undefined;
-  const exited = new Promise<EnvoyExit>((resolve) => {
+  const exited = new Promise<Exit>((resolve) => {
     child.once('error', (error) => {
       spawnError = error;
       if (child.pid === undefined) resolve({ code: null, signal: null });
@@ -158,21 +154,14 @@ function collectOutput(child: ChildProcess, options: StartEnvoyOptions): string[
   return log;
 }
 
-async function stopProcess(child: ChildProcess, exited: Promise<EnvoyExit>, timeoutMs: number): Promise<void> {
-  if (child.pid !== undefined && child.exitCode === null && child.signalCode === null) child.kill('SIGTERM');
-  const timer = setTimeout(() => child.kill('SIGKILL'), timeoutMs);
-  await exited;
-  clearTimeout(timer);
-}
-
 interface Ready {
   readonly adminUrl: string;
   readonly listeners: readonly EnvoyListener[];
 }
 
-async function waitUntilReady(adminFile: string, exited: Promise<EnvoyExit>, timeoutMs: number): Promise<Ready> {
+async function waitUntilReady(adminFile: string, exited: Promise<Exit>, timeoutMs: number): Promise<Ready> {
   const deadline = Date.now() + timeoutMs;
-  let gone: EnvoyExit | undefined;
+  let gone: Exit | undefined;
   void exited.then((exit) => {
     gone = exit;
   });

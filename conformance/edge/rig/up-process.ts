@@ -58,7 +58,10 @@ export function upRig(): UpRig {
     async close() {
       for (const one of running.splice(0)) {
         if (one.code() === undefined) one.process.kill('SIGTERM');
-        await one.ended();
+        await one.ended().catch((error: unknown) => {
+          one.process.kill('SIGKILL');
+          throw error;
+        });
       }
       rmSync(dir, { recursive: true, force: true });
     },

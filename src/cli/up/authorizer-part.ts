@@ -4,9 +4,8 @@ import { type Config, formatAddress } from '../../config/config.ts';
 import { parseConfig } from '../../config/load.ts';
 import { startAuthorizer } from '../../server/authorizer.ts';
 import { createLog } from '../log.ts';
-import type { StartedPart } from '../part.ts';
 import { listenError } from '../user-error.ts';
-import type { AuthorizerSettings, PolicyText, Settings } from './messages.ts';
+import type { AuthorizerSettings, PolicyText, Settings, StartedPart } from './messages.ts';
 
 const CLOSE_MS = 1_000;
 

@@ -2,9 +2,8 @@
 import { startDemoApp } from '../../dev/app.ts';
 import { startLoginUi } from '../../dev/login-ui.ts';
 import { startDevOry } from '../../dev/ory.ts';
-import type { StartedPart } from '../part.ts';
 import { listenError } from '../user-error.ts';
-import type { AppSettings, OrySettings, PagesSettings, Settings } from './messages.ts';
+import type { AppSettings, OrySettings, PagesSettings, Settings, StartedPart } from './messages.ts';
 
 /** @throws {UserError} where the port is taken. */
 export async function startOryPart({ port, audience }: OrySettings): Promise<StartedPart> {
@@ -18,21 +17,26 @@ export async function startOryPart({ port, audience }: OrySettings): Promise<Sta
   });
   return {
     facts: { users: ory.users, client: ory.client },
-    // Its sessions and keys live in it: it goes on as it is.
-    change: async () => {},
+    // Its sessions and keys live in it: it goes on with them.
+    change: async (next: Settings) => {
+      if (next.part === 'ory') ory.setAudience(next.audience);
+    },
     close: () => ory.close(),
   };
 }
 
 /** @throws {UserError} where the port is taken. */
 export async function startPagesPart(settings: PagesSettings): Promise<StartedPart> {
-  const pages = await startLoginUi(settings).catch((error: unknown) => {
+  // Read anew for each page.
+  const options = { ...settings };
+  const pages = await startLoginUi(options).catch((error: unknown) => {
     throw listenError(error, 'the login pages', `127.0.0.1:${settings.port}`, 'take kratos= out of --with');
   });
   return {
     facts: {},
-    // Where Kratos is was said at the start.
-    change: async () => {},
+    change: async (next: Settings) => {
+      if (next.part === 'pages') Object.assign(options, next);
+    },
     close: () => pages.close(),
   };
 }

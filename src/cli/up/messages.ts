@@ -59,6 +59,14 @@ export interface Facts {
   readonly client?: { readonly id: string; readonly secret: string };
 }
 
+/** A part that runs, as its own process has it. */
+export interface StartedPart {
+  readonly facts: Facts;
+  /** @throws {UserError} */
+  change(settings: Settings): Promise<void>;
+  close(): Promise<void>;
+}
+
 export type Answer =
   | { readonly id: number; readonly ok: true; readonly facts: Facts }
   /** `problem` is a sentence for the user. */

@@ -3,9 +3,10 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { extname } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { type Exit, stopProcess } from '../../edge/process.ts';
 import { UserError } from '../user-error.ts';
 import type { Answer, Facts, Order, Settings } from './messages.ts';
-import type { Exit, Running } from './running.ts';
+import type { Running } from './running.ts';
 
 export interface NodePart<S extends Settings> extends Running {
   readonly facts: Facts;
@@ -42,7 +43,7 @@ export async function startNodePart<S extends Settings>(
     });
     child.once('close', (code, by) => resolve({ code, signal: by }));
   });
-  const stop = () => stopProcess(child, exited);
+  const stop = () => stopProcess(child, exited, STOP_MS);
   const channel = new Channel<S>(child, exited);
   const abort = () => void stop();
   signal.addEventListener('abort', abort);
@@ -96,11 +97,4 @@ class Channel<S extends Settings> {
     if (!answer.ok) throw new UserError(answer.problem);
     return answer.facts;
   }
-}
-
-async function stopProcess(child: ChildProcess, exited: Promise<Exit>): Promise<void> {
-  if (child.pid !== undefined && child.exitCode === null && child.signalCode === null) child.kill('SIGTERM');
-  const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS);
-  await exited;
-  clearTimeout(timer);
 }

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import type { Exit } from '../../edge/process.ts';
 import { Backoff } from './backoff.ts';
 import { Part } from './part.ts';
-import type { Exit, Running } from './running.ts';
+import type { Running } from './running.ts';
 
 describe('the wait before a restart', () => {
   test('doubles from 100 ms to 5 s', () => {
@@ -127,6 +128,30 @@ describe('a part', () => {
     first.end(KILLED);
     await turn();
     await part.stop();
+    expect(said).toEqual(['started 1', 'ended SIGKILL 100', 'wait 100']);
+  });
+
+  test('that is stopped while it is being started again is ended when it comes up all the same', async () => {
+    const { part, said, starts, waits } = rig();
+    const [first, second] = [new Fake(1), new Fake(2)];
+    let comesUp = () => {};
+    starts.push(
+      async () => first,
+      () =>
+        new Promise((resolve) => {
+          comesUp = () => resolve(second);
+        }),
+    );
+    await part.start();
+    first.end(KILLED);
+    await turn();
+    waits[0]?.();
+    await turn();
+    const stopped = part.stop().then(() => 'stopped');
+    comesUp();
+    await turn();
+    expect(await Promise.race([stopped, turn()])).toBe('stopped');
+    expect(second.stopped).toBe(1);
     expect(said).toEqual(['started 1', 'ended SIGKILL 100', 'wait 100']);
   });
 });

@@ -1,8 +1,9 @@
 // A part of `up` that is kept running: started again after it ended, later and later while it does not stay. Its I/O is
 // what starts it.
 
+import type { Exit } from '../../edge/process.ts';
 import { Backoff } from './backoff.ts';
-import type { Exit, Running } from './running.ts';
+import type { Running } from './running.ts';
 
 export interface PartEvents {
   started(pid: number, again: boolean): void;
@@ -90,6 +91,11 @@ export class Part<R extends Running> {
       if (signal.aborted) return undefined;
       try {
         const running = await start(signal);
+        // What came up although it was called off.
+        if (signal.aborted) {
+          await running.stop();
+          return undefined;
+        }
         this.#begin(running, true);
         return running;
       } catch (error) {

@@ -1,9 +1,9 @@
-import { describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { parse } from 'yaml';
 import { ConfigError } from '../../config/fault.ts';
-import { DEVELOPMENT_POLICY } from '../development.ts';
+import { DEVELOPMENT_POLICY } from './development.ts';
 import { needsRestart, readPolicy } from './policy.ts';
-import { withServers } from './servers.ts';
+import type { Servers } from './servers.ts';
 
 const HYDRA = { url: 'https://hydra.test', issuer: 'https://issuer.test/' };
 
@@ -41,20 +41,43 @@ describe('a policy', () => {
 });
 
 describe('servers in place of those of a file', () => {
-  const file = (ory: object) => JSON.stringify({ ory });
+  const file = (ory: object) =>
+    JSON.stringify({
+      ory,
+      tokens: { audiences: ['a'] },
+      rules: [
+        { name: 'api', match: { path: '/api' }, require: { token: {} } },
+        { name: 'web', match: { path: '/**' }, require: { session: {} }, unauthenticated: 'redirect' },
+      ],
+      edge: { upstream: 'http://127.0.0.1:1' },
+    });
+  const oryOf = (ory: object, servers: Servers) => parse(readPolicy(file(ory), 'f', servers).text).ory;
+  afterEach(() => vi.unstubAllEnvs());
+
   test('take a login address on the server before with them, and leave another', () => {
     const on = (loginUrl: string) =>
-      parse(withServers(file({ url: 'https://a.test', login_url: loginUrl }), { kratos: 'https://k.test' })).ory;
+      oryOf({ url: 'https://a.test', login_url: loginUrl }, { kratos: 'https://k.test' });
     expect(on('https://a.test/login')).toEqual({ url: 'https://a.test', kratos: { public_url: 'https://k.test' } });
     expect(on('https://a.test.evil/login')).toMatchObject({ login_url: 'https://a.test.evil/login' });
     expect(on('https://ui.test/login')).toMatchObject({ login_url: 'https://ui.test/login' });
   });
 
-  test('take a key address with them, and keep what else is said of Hydra', () => {
-    const text = file({
-      hydra: { public_url: 'https://a.test', jwks_url: 'https://a.test/k', admin_url: 'https://b.test' },
+  test('take it with them also where both are written as variables', () => {
+    vi.stubEnv('KRATOS', 'https://a.test');
+    const ory = { url: 'https://b.test', kratos: { public_url: '${KRATOS}' }, login_url: '${KRATOS}/login' };
+    expect(oryOf(ory, { kratos: 'https://k.test' })).toEqual({
+      url: 'https://b.test',
+      kratos: { public_url: 'https://k.test' },
     });
-    expect(parse(withServers(text, { hydra: HYDRA })).ory.hydra).toEqual({
+    vi.stubEnv('LOGIN', 'https://ui.test/login');
+    expect(oryOf({ ...ory, login_url: '${LOGIN}' }, { kratos: 'https://k.test' })).toMatchObject({
+      login_url: '${LOGIN}',
+    });
+  });
+
+  test('take a key address with them, and keep what else is said of Hydra', () => {
+    const hydra = { public_url: 'https://a.test', jwks_url: 'https://a.test/k', admin_url: 'https://b.test' };
+    expect(oryOf({ url: 'https://c.test', hydra }, { hydra: HYDRA }).hydra).toEqual({
       public_url: 'https://hydra.test',
       issuer: 'https://issuer.test/',
       admin_url: 'https://b.test',
@@ -62,7 +85,7 @@ describe('servers in place of those of a file', () => {
   });
 
   test('leave the text alone where none is given', () => {
-    expect(withServers(DEVELOPMENT_POLICY, {})).toBe(DEVELOPMENT_POLICY);
+    expect(readPolicy(DEVELOPMENT_POLICY, 'f', {}).text).toBe(DEVELOPMENT_POLICY);
   });
 });
 

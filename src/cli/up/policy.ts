@@ -12,7 +12,7 @@ export interface Policy extends PolicyText {
 /** `${NAME}` is read from the environment of the start. @throws {ConfigError} with every fault of the text as written. */
 export function readPolicy(source: string, file: string, servers: Servers): Policy {
   const written = parseConfig(source, file);
-  const text = withServers(source, servers);
+  const text = withServers(source, servers, written);
   const config = text === source ? written : parseConfig(text, `${file}, with the servers of --with`);
   return { id: createHash('sha256').update(text).digest('hex').slice(0, 16), file, text, config };
 }

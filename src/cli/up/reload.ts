@@ -10,17 +10,17 @@
 // So each request is under the old policy or under the new one, in Envoy and in the authorizer alike, and the order of
 // the steps decides only which of the two a request meets: the authorizer knows the new policy before any route names
 // it, and forgets the old one after the last request on such a route.
+import type { Config } from '../../config/config.ts';
 import { ConfigError } from '../../config/fault.ts';
 import { caBundle } from '../../edge/ca-bundle.ts';
 import { PushRejectedError } from '../../edge/discovered.ts';
-import { validateEnvoyConfig } from '../../edge/validate.ts';
 import { generateDiscovery } from '../../generate/envoy/discovery.ts';
 import { generateEnvoy } from '../../generate/envoy/emit.ts';
 import { GenerateError } from '../../generate/generate-error.ts';
 import { UserError } from '../user-error.ts';
-import type { AuthorizerPart } from './authorizer.ts';
 import type { EdgeConfig, EdgePart } from './edge.ts';
 import type { Journal } from './journal.ts';
+import type { KeptPart } from './kept-part.ts';
 import type { AuthorizerSettings, PolicyText } from './messages.ts';
 import { needsRestart, type Policy } from './policy.ts';
 
@@ -45,11 +45,21 @@ export function judgeBy(current: Policy, named: readonly Policy[]): AuthorizerSe
 }
 
 export interface ReloadParts {
-  readonly authorizer: AuthorizerPart;
-  /** Undefined where the authorizer runs alone. */
-  readonly envoy: { readonly path: string; readonly part: EdgePart } | undefined;
-  /** Starts what of the development parts the policy needs, and tells them of it. @throws {UserError} */
-  readonly development: (policy: Policy) => Promise<void>;
+  readonly authorizer: Pick<KeptPart<AuthorizerSettings>, 'configure'>;
+  /** Undefined where the authorizer runs alone: nothing else follows the file then. */
+  readonly envoy:
+    | {
+        readonly part: Pick<EdgePart, 'apply' | 'forget'>;
+        /** @returns why Envoy would not take this bootstrap. */
+        readonly validate: (text: string) => Promise<string | undefined>;
+      }
+    | undefined;
+  readonly development: {
+    /** What the policy needs and nobody serves. @throws {UserError} */
+    start(config: Config, must: boolean): Promise<void>;
+    /** Tells those that run. */
+    configure(config: Config): Promise<void>;
+  };
   readonly journal: Journal;
 }
 
@@ -103,13 +113,13 @@ export class Reload {
     const restart = needsRestart(this.#current.config, policy.config);
     if (restart !== undefined) throw new UserError(`${policy.file}: ${restart}`);
     const next = compile(policy);
-    if (envoy) await this.#validate(envoy.path, policy);
-    await development(policy);
     if (!envoy) {
       await authorizer.configure(judgeBy(policy, []));
       this.#current = next;
       return 'now';
     }
+    await validate(envoy.validate, policy);
+    await development.start(policy.config, false);
     const before = this.#current;
     const former = () => [...this.#former.values()].map((one) => one.compiled.policy);
     await authorizer.configure(judgeBy(before.policy, [before.policy, ...former(), policy]));
@@ -124,15 +134,9 @@ export class Reload {
     this.#retire(before);
     this.#forgetTimer(policy.id);
     await authorizer.configure(judgeBy(policy, [policy, ...former()]));
+    // Only now: a file that is refused must not have changed them.
+    await development.configure(policy.config);
     return taken;
-  }
-
-  /** @throws {UserError} with Envoy's words: most faults never reach the one that runs. */
-  async #validate(path: string, policy: Policy): Promise<void> {
-    const caFile = caBundle();
-    const text = generateEnvoy(policy.config, { part: 'bootstrap', ...(caFile === undefined ? {} : { caFile }) });
-    const why = await validateEnvoyConfig(path, text);
-    if (why !== undefined) throw new UserError(`${policy.file}: ${why}`);
   }
 
   #retire(compiled: Compiled): void {
@@ -150,18 +154,33 @@ export class Reload {
   }
 
   async #forget(id: string): Promise<void> {
-    const { authorizer, envoy } = this.#parts;
+    const { authorizer, envoy, journal } = this.#parts;
     if (!this.#former.delete(id)) return;
     const former = [...this.#former.values()].map((one) => one.compiled);
-    await envoy?.part.forget(former);
-    const { policy } = this.#current;
-    await authorizer.configure(judgeBy(policy, [policy, ...former.map((one) => one.policy)]));
+    try {
+      await envoy?.part.forget(former);
+      const { policy } = this.#current;
+      await authorizer.configure(judgeBy(policy, [policy, ...former.map((one) => one.policy)]));
+    } catch (error) {
+      // More is known than is needed: no route names it.
+      journal.warn(`the rules of before could not be forgotten: ${explain(error)}`, { event: 'kept' });
+    }
   }
 
   #oneAfterTheOther(work: () => Promise<void>): Promise<void> {
-    this.#queue = this.#queue.then(work);
+    // Whatever became of the one before.
+    this.#queue = this.#queue.catch(() => {}).then(work);
     return this.#queue;
   }
+}
+
+/** @throws {UserError} with Envoy's words: most faults never reach the one that runs. */
+async function validate(ask: (text: string) => Promise<string | undefined>, policy: Policy): Promise<void> {
+  const caFile = caBundle();
+  const why = await ask(
+    generateEnvoy(policy.config, { part: 'bootstrap', ...(caFile === undefined ? {} : { caFile }) }),
+  );
+  if (why !== undefined) throw new UserError(`${policy.file}: ${why}`);
 }
 
 function explain(error: unknown): string {

@@ -1,9 +1,5 @@
 // What `up` needs to know of a process that it started. No I/O.
-
-export interface Exit {
-  readonly code: number | null;
-  readonly signal: NodeJS.Signals | null;
-}
+import type { Exit } from '../../edge/process.ts';
 
 export interface Running {
   readonly pid: number;

@@ -1,5 +1,6 @@
 // `--with kratos=URL,hydra=URL`: real servers in place of those that the file names. Asks Hydra for its issuer.
 import { isMap, parseDocument } from 'yaml';
+import type { Config } from '../../config/config.ts';
 import { UserError } from '../user-error.ts';
 
 export interface Servers {
@@ -53,16 +54,18 @@ async function issuerOf(url: string): Promise<string> {
   return issuer;
 }
 
-/** The same file with these servers. What was derived from the addresses before goes with them. */
-export function withServers(source: string, { kratos, hydra }: Servers): string {
+/**
+ * The same file with these servers. What was derived from the addresses before goes with them. `written`: what the file
+ * means as it is, with `${NAME}` replaced.
+ */
+export function withServers(source: string, { kratos, hydra }: Servers, written: Config): string {
   if (kratos === undefined && hydra === undefined) return source;
   const document = parseDocument(source, { schema: 'core', resolveKnownTags: false });
   const ory = document.get('ory', true);
   if (!isMap(ory)) throw new UserError('--with: the file’s key "ory" is not written out as a map. Write it out.', 2);
   if (kratos !== undefined) {
-    const loginUrl = document.getIn(['ory', 'login_url']);
-    const before = document.getIn(['ory', 'kratos', 'public_url']) ?? document.getIn(['ory', 'url']);
-    if (typeof loginUrl === 'string' && typeof before === 'string' && isOn(loginUrl, before))
+    const { loginUrl, sessions } = written;
+    if (loginUrl !== undefined && sessions && isOn(loginUrl, sessions.kratosUrl))
       document.deleteIn(['ory', 'login_url']);
     document.setIn(['ory', 'kratos', 'public_url'], kratos);
   }
@@ -75,5 +78,5 @@ export function withServers(source: string, { kratos, hydra }: Servers): string 
 }
 
 function isOn(url: string, server: string): boolean {
-  return URL.canParse(url) && URL.canParse(server) && new URL(url).origin === new URL(server).origin;
+  return new URL(url).origin === new URL(server).origin;
 }

@@ -3,21 +3,27 @@ import { appendFileSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFile
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { readConfigFile } from '../../config/load.ts';
 import { Latest } from './latest.ts';
 import { watchText } from './watch.ts';
 
 let dir: string;
 let file: string;
 let seen: string[];
+let reads: number;
 let end: () => void;
 
-function watching(known = 'old', path = file): void {
+function watching(known = 'old', path = file, read = readConfigFile): void {
   end = watchText(path, {
     known,
     onChange: (text) => seen.push(text),
     onGone: (why) => seen.push(`gone: ${why}`),
     quietMs: 40,
     goneMs: 200,
+    read: (path) => {
+      reads++;
+      return read(path);
+    },
   });
 }
 
@@ -26,6 +32,7 @@ beforeEach(() => {
   file = join(dir, 'file.yaml');
   writeFileSync(file, 'old');
   seen = [];
+  reads = 0;
 });
 afterEach(() => {
   end();
@@ -68,12 +75,36 @@ describe('a watched file', () => {
 
   test('touched without a change is not reported, and a file beside it neither', async () => {
     watching();
+    await vi.waitFor(() => expect(reads).toBeGreaterThan(0));
+    const before = reads;
     writeFileSync(file, 'old');
+    await vi.waitFor(() => expect(reads).toBeGreaterThan(before), { timeout: 10_000 });
     writeFileSync(join(dir, 'other.yaml'), 'x');
-    // The next true change shows that nothing came before it.
-    await vi.waitFor(() => true);
     writeFileSync(file, 'new');
     await sees('new');
+  });
+
+  test('that changes while it is read is read again afterwards: the newest text comes last', async () => {
+    const answers: ((text: string) => void)[] = [];
+    watching('old', file, () => new Promise((resolve) => answers.push(resolve)));
+    await vi.waitFor(() => expect(answers).toHaveLength(1));
+    // Another one that watches the same shows when a second read would have begun.
+    const other: string[] = [];
+    const endOther = watchText(file, {
+      known: 'old',
+      quietMs: 80,
+      onChange: (text) => other.push(text),
+      onGone: () => {},
+    });
+    writeFileSync(file, 'new');
+    await vi.waitFor(() => expect(other).toEqual(['new']), { timeout: 10_000 });
+    endOther();
+    const [first, ...early] = answers;
+    for (const answer of early) answer('new');
+    first?.('newer than old');
+    await vi.waitFor(() => expect(answers).toHaveLength(2), { timeout: 10_000 });
+    answers[1]?.('new');
+    await vi.waitFor(() => expect(seen.at(-1)).toBe('new'), { timeout: 10_000 });
   });
 
   test('that changed between its reading and the watching is noticed', async () => {

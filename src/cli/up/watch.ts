@@ -1,7 +1,8 @@
 // A file whose content is wanted whenever it has changed, however an editor writes it. Reads and watches the file.
 import { type FSWatcher, unwatchFile, watch, watchFile } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
+import { ConfigError } from '../../config/fault.ts';
+import { readConfigFile } from '../../config/load.ts';
 
 export interface WatchOptions {
   /** What is known already: it is not reported. */
@@ -13,6 +14,8 @@ export interface WatchOptions {
   readonly quietMs?: number;
   /** How long it may be away: some editors delete it and make a new one. */
   readonly goneMs?: number;
+  /** @throws {ConfigError} where it cannot be read. */
+  readonly read?: (file: string) => Promise<string>;
 }
 
 /**
@@ -23,20 +26,25 @@ const LOOK_MS = 1_000;
 
 /** @returns how to end it. */
 export function watchText(file: string, options: WatchOptions): () => void {
-  const { quietMs = 100, goneMs = 1_000 } = options;
+  const { quietMs = 100, goneMs = 1_000, read = readConfigFile } = options;
   let { known } = options;
   let timer: NodeJS.Timeout | undefined;
   let goneSince: number | undefined;
   let toldGone = false;
   let ended = false;
+  // One after the other: an earlier read that takes longer must not have the last word.
+  let looks: Promise<void> = Promise.resolve();
 
   const schedule = (afterMs: number) => {
     clearTimeout(timer);
-    if (!ended) timer = setTimeout(() => void look(), afterMs);
+    if (!ended)
+      timer = setTimeout(() => {
+        looks = looks.then(look);
+      }, afterMs);
   };
   const look = async () => {
     try {
-      const text = await readFile(file, 'utf8');
+      const text = await read(file);
       if (ended) return;
       goneSince = undefined;
       // A file that comes back as it was has been missed: that it is back is worth a word.
@@ -67,9 +75,10 @@ export function watchText(file: string, options: WatchOptions): () => void {
   };
 }
 
+/** @throws what is no fault of the file. */
 function whyOf(error: unknown): string {
-  const { code } = error as NodeJS.ErrnoException;
-  return code === 'ENOENT' ? 'there is no such file' : `it cannot be read (${code})`;
+  if (!(error instanceof ConfigError)) throw error;
+  return error.faults.map(({ problem }) => problem).join(', ');
 }
 
 /** Undefined where the system has no watches left: looking now and then remains. */

@@ -1,18 +1,18 @@
 // What `up` adds for development: a policy where there is no file, a development Ory and a demo application where the
 // policy leads to them and nothing answers there. Starts processes, asks loopback ports.
-import type { Config } from '../config/config.ts';
-import { ANY } from '../config/pattern.ts';
-import { accessText } from './rule-text.ts';
-import { answers } from './up/answers.ts';
-import type { Journal } from './up/journal.ts';
-import type { AppSettings, Facts, OrySettings, PagesSettings } from './up/messages.ts';
-import { type NodePart, startNodePart } from './up/node-part.ts';
-import { Part } from './up/part.ts';
-import { partEvents } from './up/part-events.ts';
+import type { Config } from '../../config/config.ts';
+import { ANY } from '../../config/pattern.ts';
+import { accessText } from '../rule-text.ts';
+import { answers } from './answers.ts';
+import type { Journal } from './journal.ts';
+import { KeptPart } from './kept-part.ts';
+import type { AppSettings, Facts, OrySettings, PagesSettings } from './messages.ts';
 
 const ORY_PORT = 4455;
 const APP_PORT = 4456;
 const PAGES_PORT = 4457;
+const ORY_URL = `http://127.0.0.1:${ORY_PORT}`;
+const APP_URL = `http://127.0.0.1:${APP_PORT}`;
 /** What the `ui_url`s of a real Kratos point to, for development. */
 export const PAGES_URL = `http://127.0.0.1:${PAGES_PORT}`;
 
@@ -39,91 +39,64 @@ edge:
   upstream: http://127.0.0.1:${APP_PORT}       # the demo application, likewise
 `;
 
+type DevelopmentSettings = OrySettings | AppSettings | PagesSettings;
+
 export class Development {
   readonly #journal: Journal;
-  #ory: Part<NodePart<OrySettings>> | undefined;
-  #app: Part<NodePart<AppSettings>> | undefined;
-  #pages: Part<NodePart<PagesSettings>> | undefined;
-  #appSettings: AppSettings | undefined;
+  readonly #parts = new Map<DevelopmentSettings['part'], KeptPart<DevelopmentSettings>>();
+  #kratosUrl: string | undefined;
 
   constructor(journal: Journal) {
     this.#journal = journal;
   }
 
   /**
-   * Starts what the configuration leads to and nobody serves, and tells what runs of the change. `must`: start it even
-   * where something answers, so that a port in use is an error and not somebody else's Ory.
+   * Starts what the configuration leads to and nobody serves. `must`: start it even where something answers, so that a
+   * port in use is an error and not somebody else's Ory.
    * @throws {UserError} where a port is taken.
    */
-  async serve(config: Config, must: boolean): Promise<void> {
-    const ory = `http://127.0.0.1:${ORY_PORT}`;
-    const app = `http://127.0.0.1:${APP_PORT}`;
-    if (!this.#ory && leadsToOry(config, ory) && (must || !(await answers(new URL(ory))))) await this.#startOry(config);
-    const leadsToApp = [...config.edge.upstreams.values()].some(({ url }) => url.origin === app);
-    const settings = appSettings(config, ory, this.#pages && PAGES_URL);
-    if (this.#app) await this.#changeApp(settings);
-    else if (leadsToApp && (must || !(await answers(new URL(app))))) await this.#startApp(settings);
+  async start(config: Config, must: boolean): Promise<void> {
+    const wanted = async (url: string) => must || !(await answers(new URL(url)));
+    if (!this.#parts.has('ory') && leadsToOry(config, ORY_URL) && (await wanted(ORY_URL)))
+      await this.#start(orySettings(config));
+    const leadsToApp = [...config.edge.upstreams.values()].some(({ url }) => url.origin === APP_URL);
+    if (!this.#parts.has('app') && leadsToApp && (await wanted(APP_URL))) await this.#start(this.#appSettings(config));
   }
 
   /** Serves login pages for a real Kratos. @throws {UserError} where the port is taken. */
   async servePages(config: Config, kratosUrl: string): Promise<void> {
-    const settings: PagesSettings = {
-      part: 'pages',
-      port: PAGES_PORT,
-      kratosUrl,
-      browserUrl: kratosForBrowsers(config) ?? kratosUrl,
-      sessionCookies: (config.sessions?.cookies ?? []).map(({ name, prefix }) => (prefix ? `${name}*` : name)),
-      returnOrigins: [config.edge.publicUrl],
-    };
-    const part = new Part({
-      start: (signal) => startNodePart(settings, { signal, onLine: (line) => this.#journal.line('pages', line) }),
-      events: partEvents('pages', this.#journal),
-    });
-    this.#pages = part;
-    await part.start();
+    this.#kratosUrl = kratosUrl;
+    await this.#start(pagesSettings(config, kratosUrl));
+  }
+
+  /** Tells what runs of the configuration that is in force. */
+  async configure(config: Config): Promise<void> {
+    const all: DevelopmentSettings[] = [orySettings(config), this.#appSettings(config)];
+    if (this.#kratosUrl !== undefined) all.push(pagesSettings(config, this.#kratosUrl));
+    await Promise.all(all.map((settings) => this.#parts.get(settings.part)?.tell(settings)));
   }
 
   /** What the development Ory says of itself; undefined where it does not run. */
   get ory(): { readonly url: string; readonly facts: Facts } | undefined {
-    const running = this.#ory?.running;
-    return running && { url: `http://127.0.0.1:${ORY_PORT}`, facts: running.facts };
+    const running = this.#parts.get('ory')?.running;
+    return running && { url: ORY_URL, facts: running.facts };
   }
 
   async stop(): Promise<void> {
-    await Promise.all([this.#app?.stop(), this.#pages?.stop(), this.#ory?.stop()]);
+    await Promise.all([...this.#parts.values()].map((part) => part.stop()));
   }
 
-  async #startOry(config: Config): Promise<void> {
-    const settings: OrySettings = { part: 'ory', port: ORY_PORT, audience: audiencesOf(config) };
-    const part = new Part({
-      start: (signal) => startNodePart(settings, { signal, onLine: (line) => this.#journal.line('ory', line) }),
-      events: partEvents('ory', this.#journal),
-    });
-    this.#ory = part;
+  async #start(settings: DevelopmentSettings): Promise<void> {
+    const part = new KeptPart(settings, this.#journal);
+    this.#parts.set(settings.part, part);
     await part.start().catch((error: unknown) => {
-      this.#ory = undefined;
+      this.#parts.delete(settings.part);
       throw error;
     });
   }
 
-  async #startApp(settings: AppSettings): Promise<void> {
-    this.#appSettings = settings;
-    const part = new Part({
-      start: (signal) =>
-        startNodePart(this.#appSettings ?? settings, { signal, onLine: (line) => this.#journal.line('app', line) }),
-      events: partEvents('app', this.#journal),
-    });
-    this.#app = part;
-    await part.start().catch((error: unknown) => {
-      this.#app = undefined;
-      throw error;
-    });
-  }
-
-  async #changeApp(settings: AppSettings): Promise<void> {
-    this.#appSettings = settings;
-    // Where it is just being started again, it begins with them.
-    await this.#app?.running?.configure(settings).catch(() => {});
+  #appSettings(config: Config): AppSettings {
+    return appSettings(config, this.#parts.has('pages') ? PAGES_URL : undefined);
   }
 }
 
@@ -138,10 +111,25 @@ function audiencesOf({ rules, edge }: Config): string[] {
   return [...new Set([edge.publicUrl, ...wanted])];
 }
 
+function orySettings(config: Config): OrySettings {
+  return { part: 'ory', port: ORY_PORT, audience: audiencesOf(config) };
+}
+
+function pagesSettings(config: Config, kratosUrl: string): PagesSettings {
+  return {
+    part: 'pages',
+    port: PAGES_PORT,
+    kratosUrl,
+    browserUrl: kratosForBrowsers(config) ?? kratosUrl,
+    sessionCookies: (config.sessions?.cookies ?? []).map(({ name, prefix }) => (prefix ? `${name}*` : name)),
+    returnOrigins: [config.edge.publicUrl],
+  };
+}
+
 /** `pages`: the login pages of a real Kratos, which has no logout that a link could lead to. */
-function appSettings(config: Config, ory: string, pages: string | undefined): AppSettings {
+function appSettings(config: Config, pages: string | undefined): AppSettings {
   const { edge, identityHeaders } = config;
-  const kratos = kratosForBrowsers(config) ?? ory;
+  const kratos = kratosForBrowsers(config) ?? ORY_URL;
   const rules = clickableRules(config);
   const returnTo = (path: string) => `return_to=${encodeURIComponent(`${edge.publicUrl}${path}`)}`;
   const afterwards = config.rules.find((rule) => rule.access.kind !== 'require' && rules.some(named(rule.name)));

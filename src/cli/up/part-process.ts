@@ -1,27 +1,19 @@
 // The hidden command `part`: one part of `up` in a process of its own, which ends when `up` does. Opens sockets.
-import { ConfigError } from '../config/fault.ts';
-import type { Answer, Facts, Order, Settings } from './up/messages.ts';
-import { UserError } from './user-error.ts';
-
-/** A part that runs. */
-export interface StartedPart {
-  readonly facts: Facts;
-  /** @throws {UserError} */
-  change(settings: Settings): Promise<void>;
-  close(): Promise<void>;
-}
+import { ConfigError } from '../../config/fault.ts';
+import { UserError } from '../user-error.ts';
+import type { Answer, Order, Settings, StartedPart } from './messages.ts';
 
 /** Loaded when wanted: the authorizer does not carry the development Ory. */
 async function start(settings: Settings): Promise<StartedPart> {
   switch (settings.part) {
     case 'authorizer':
-      return (await import('./up/authorizer-part.ts')).startAuthorizerPart(settings);
+      return (await import('./authorizer-part.ts')).startAuthorizerPart(settings);
     case 'ory':
-      return (await import('./up/development-parts.ts')).startOryPart(settings);
+      return (await import('./development-parts.ts')).startOryPart(settings);
     case 'pages':
-      return (await import('./up/development-parts.ts')).startPagesPart(settings);
+      return (await import('./development-parts.ts')).startPagesPart(settings);
     case 'app':
-      return (await import('./up/development-parts.ts')).startAppPart(settings);
+      return (await import('./development-parts.ts')).startAppPart(settings);
   }
 }
 
