@@ -6,6 +6,7 @@ import { html } from 'hono/html';
 import { type DevContext, list, member, textMember } from './answer.ts';
 import { flowMessages, flowSections } from './flow-page.ts';
 import { type Listening, listen } from './listen.ts';
+import { askToLogOut, comesFromElsewhere } from './logout-page.ts';
 import { developmentHeader, type Markup, type PageStatus, showPage } from './page.ts';
 import { isWeb, readUiFlow } from './ui-flow.ts';
 import { type Asked, askKratos } from './upstream-kratos.ts';
@@ -131,6 +132,7 @@ async function errorPage(c: DevContext, kratos: Kratos): Promise<Response> {
 
 /** `/logout`: a link that a person clicks; Kratos's own needs a token, which only its API gives. */
 async function logout(c: DevContext, kratos: Kratos): Promise<Response> {
+  if (comesFromElsewhere(c)) return askToLogOut(c, note);
   const returnTo = c.req.query('return_to');
   const query: Record<string, string> = returnTo === undefined ? {} : { return_to: returnTo };
   const asked = await kratos.ask(c, '/self-service/logout/browser', query);

@@ -1,4 +1,5 @@
 // The development Ory as a whole: loopback alone, what every answer carries, its bounds.
+import { request } from 'node:http';
 import { afterEach, expect, test } from 'vitest';
 import { type DevOry, type DevOryOptions, startDevOry } from './ory.ts';
 
@@ -120,6 +121,33 @@ test('the logout link ends the session and leads back', async () => {
   expect((await get(`${ory.url}/sessions/whoami`, { cookie: session })).status).toBe(401);
   const again = await get(`${ory.url}/ui/logout?return_to=${encodeURIComponent(back)}`, html);
   expect(again.headers.get('location')).toBe(back);
+});
+
+test('a logout to which another site has led is asked about first', async () => {
+  const ory = await start();
+  const { cookie, page } = await openLogin(ory);
+  const [ada] = ory.users;
+  const session = cookiesOf(await submit(page, cookie, ada?.email ?? '', ada?.password ?? ''));
+  const led = { ...html, cookie: session, 'sec-fetch-site': 'cross-site' };
+  const asked = await get(`${ory.url}/ui/logout?return_to=http%3A%2F%2Flocalhost%2F`, led);
+  expect([asked.status, asked.headers.get('location')]).toEqual([200, null]);
+  expect(await asked.text()).toContain('href="logout?return_to=http%3A%2F%2Flocalhost%2F"');
+  expect((await get(`${ory.url}/sessions/whoami`, { cookie: session })).status).toBe(200);
+});
+
+test('it answers to names of this machine alone: a page whose name points here is no page of its own', async () => {
+  const ory = await start();
+  const { port } = new URL(ory.url);
+  const asked = await new Promise<number | undefined>((resolve, reject) => {
+    const options = { port, path: '/self-service/login/api', headers: { host: `evil.example:${port}` } };
+    request({ host: '127.0.0.1', ...options }, (response) => {
+      response.resume();
+      resolve(response.statusCode);
+    })
+      .on('error', reject)
+      .end();
+  });
+  expect(asked).toBe(403);
 });
 
 test('sessions and tokens live by the clock that it was given', async () => {

@@ -1,7 +1,8 @@
 // Logout at the development Ory: by session token, or by a browser's cookie. No I/O.
 import { type DevContext, fault, json, noContent, readJson, textMember, wantsJson } from '../answer.ts';
 import { baseUrl } from '../base-url.ts';
-import { showProblem } from '../problem-page.ts';
+import { askToLogOut, comesFromElsewhere } from '../logout-page.ts';
+import { developmentNote, showProblem } from '../problem-page.ts';
 import { safeReturnTo } from '../return-to.ts';
 import type { State } from '../state.ts';
 import { renewCsrf } from './csrf.ts';
@@ -28,6 +29,7 @@ export function logoutBrowser(c: DevContext, state: State): Response | Promise<R
 
 /** `GET /ui/logout`: the same for a link that a person clicks; it leads straight there. Kratos leaves this to the app. */
 export function logoutLink(c: DevContext, state: State): Response | Promise<Response> {
+  if (comesFromElsewhere(c)) return askToLogOut(c, developmentNote);
   const session = browserSession(c, state.sessions);
   if (session) {
     const target = logoutUrl(c, state, session);
