@@ -1,7 +1,7 @@
 // What the routes of one development Ory share. No I/O.
 import type { LRUCache } from 'lru-cache';
+import type { PendingConsent } from './hydra/authorization-request.ts';
 import type { Clients } from './hydra/clients.ts';
-import type { PendingConsent } from './hydra/consent-page.ts';
 import type { Grants } from './hydra/grants.ts';
 import type { Issuer } from './hydra/issue.ts';
 import type { Keys } from './hydra/keys.ts';

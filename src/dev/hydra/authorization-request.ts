@@ -1,8 +1,7 @@
 // What a client asks for at `/oauth2/auth`, found to be allowed or not, and how it is answered. No I/O.
 import type { DevContext } from '../answer.ts';
-import type { Client } from './clients.ts';
+import { type Client, foreignWish, mayUse } from './clients.ts';
 import { words } from './form.ts';
-import { foreignWish, mayUse } from './token.ts';
 
 /** What a client asks of a person, found to be allowed. */
 export interface AuthorizationRequest {
@@ -14,6 +13,12 @@ export interface AuthorizationRequest {
   readonly nonce: string | undefined;
   readonly codeChallenge: string | undefined;
   readonly requestedAtMs: number;
+}
+
+/** A request that waits for the answer of whoever has this session. */
+export interface PendingConsent {
+  readonly request: AuthorizationRequest;
+  readonly sessionId: string;
 }
 
 /** RFC 6749, section 4.1.2.1. */

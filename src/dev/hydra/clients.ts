@@ -61,7 +61,7 @@ function digest(value: string): Buffer {
 }
 
 /** Equal, or an URL of the same origin whose path lies below the allowed one, as Hydra compares them. */
-export function audienceAllowed(client: Client, audience: string): boolean {
+function audienceAllowed(client: Client, audience: string): boolean {
   return client.audience.some((allowed) => {
     if (allowed === audience) return true;
     if (!URL.canParse(allowed) || !URL.canParse(audience)) return false;
@@ -83,4 +83,26 @@ export function redirectAllowed(client: Client, redirectUri: string): boolean {
 /** By the spelling, not by the parsed form: the rest of the address stays byte for byte. */
 function withoutPort(address: string): string {
   return address.replace(/^(http:\/\/(?:127\.0\.0\.1|\[::1\])):\d{1,5}(?=[/?]|$)/, '$1');
+}
+
+/** A client that names none has Hydra's default. */
+export function mayUse({ grantTypes }: Client, grantType: string): boolean {
+  return (grantTypes.length === 0 ? ['authorization_code'] : grantTypes).includes(grantType);
+}
+
+/** What the client asks for and is not allowed to. */
+export function foreignWish(
+  client: Client,
+  scopes: readonly string[],
+  audience: readonly string[],
+): { readonly error: 'invalid_scope' | 'invalid_request'; readonly description: string } | undefined {
+  const scope = scopes.find((wanted) => !client.scopes.includes(wanted));
+  if (scope !== undefined) {
+    const description = `The OAuth 2.0 Client is not allowed to request scope '${scope}'.`;
+    return { error: 'invalid_scope', description };
+  }
+  const foreign = audience.find((wanted) => !audienceAllowed(client, wanted));
+  if (foreign === undefined) return undefined;
+  const description = `Requested audience '${foreign}' has not been whitelisted by the OAuth 2.0 Client.`;
+  return { error: 'invalid_request', description };
 }

@@ -11,12 +11,6 @@ import type { State } from '../state.ts';
 import { isWeb } from '../ui-flow.ts';
 import type { AuthorizationRequest } from './authorization-request.ts';
 
-/** A request that waits for the answer of whoever has this session. */
-export interface PendingConsent {
-  readonly request: AuthorizationRequest;
-  readonly sessionId: string;
-}
-
 const meanings: Readonly<Record<string, string>> = {
   openid: 'know who you are',
   email: 'see your e-mail address',

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { DevContext } from '../answer.ts';
 import type { State } from '../state.ts';
-import { audienceAllowed, type Client, sameSecret } from './clients.ts';
+import { type Client, foreignWish, mayUse, sameSecret } from './clients.ts';
 import { authenticate, type Refused, readForm, refuse, sendRefusal, words } from './form.ts';
 import type { Code, Grant } from './grants.ts';
 import { issueTokens } from './issue.ts';
@@ -40,11 +40,6 @@ function granted(c: DevContext, state: State, form: URLSearchParams): Grant | Re
   }
 }
 
-/** A client that names none has Hydra's default. */
-export function mayUse({ grantTypes }: Client, grantType: string): boolean {
-  return (grantTypes.length === 0 ? ['authorization_code'] : grantTypes).includes(grantType);
-}
-
 function byCredentials(client: Client, form: URLSearchParams): Grant | Refused {
   if (client.authMethod === 'none') {
     return refuse(400, 'invalid_grant', 'A public client has no credentials to be granted anything for.');
@@ -55,23 +50,6 @@ function byCredentials(client: Client, form: URLSearchParams): Grant | Refused {
   if (foreign) return refuse(400, foreign.error, foreign.description);
   const nobody = { identity: undefined, openid: undefined, ext: {} };
   return { client, subject: client.id, scopes, audience, ...nobody, ended: false, generation: 0 };
-}
-
-/** What the client asks for and is not allowed to. */
-export function foreignWish(
-  client: Client,
-  scopes: readonly string[],
-  audience: readonly string[],
-): { readonly error: 'invalid_scope' | 'invalid_request'; readonly description: string } | undefined {
-  const scope = scopes.find((wanted) => !client.scopes.includes(wanted));
-  if (scope !== undefined) {
-    const description = `The OAuth 2.0 Client is not allowed to request scope '${scope}'.`;
-    return { error: 'invalid_scope', description };
-  }
-  const foreign = audience.find((wanted) => !audienceAllowed(client, wanted));
-  if (foreign === undefined) return undefined;
-  const description = `Requested audience '${foreign}' has not been whitelisted by the OAuth 2.0 Client.`;
-  return { error: 'invalid_request', description };
 }
 
 const invalidGrant = (why: string): Refused => refuse(400, 'invalid_grant', why);
