@@ -4,18 +4,10 @@ import { type AddressInfo, createServer } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { DEVELOPMENT_POLICY } from '../../src/cli/up/development.ts';
+import { isFree } from '../ports.ts';
 import { until } from '../until.ts';
 import { type Answer, send } from './rig/client.ts';
-import {
-  descendantsOf,
-  isFree,
-  isGone,
-  type UpFile,
-  type UpProcess,
-  type UpRig,
-  upFile,
-  upRig,
-} from './rig/up-process.ts';
+import { descendantsOf, isGone, type UpFile, type UpProcess, type UpRig, upFile, upRig } from './rig/up-process.ts';
 
 const PARTS = ['envoy', 'authorizer', 'ory', 'app'] as const;
 const DEVELOPMENT_PORTS = [4455, 4456];

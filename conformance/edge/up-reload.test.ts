@@ -5,11 +5,12 @@ import { renameSync } from 'node:fs';
 import { createServer as createHttpServer } from 'node:http';
 import { type AddressInfo, createServer } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { isFree } from '../ports.ts';
 import { until } from '../until.ts';
 import { type App, startApp } from './rig/app.ts';
 import { type Protocol, send } from './rig/client.ts';
 import { startLoad } from './rig/load.ts';
-import { isFree, type UpFile, type UpProcess, type UpRig, upFile, upRig } from './rig/up-process.ts';
+import { type UpFile, type UpProcess, type UpRig, upFile, upRig } from './rig/up-process.ts';
 
 let rig: UpRig;
 let file: UpFile;

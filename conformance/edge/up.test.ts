@@ -7,10 +7,11 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { startDevOry } from '../../src/dev/ory.ts';
+import { isFree } from '../ports.ts';
 import { until } from '../until.ts';
 import { startApp } from './rig/app.ts';
 import { send } from './rig/client.ts';
-import { descendantsOf, isFree, isGone, type UpRig, upFile, upRig } from './rig/up-process.ts';
+import { descendantsOf, isGone, type UpRig, upFile, upRig } from './rig/up-process.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 
