@@ -78,3 +78,14 @@ test.each([
 ])('%s stays', (name) => {
   expect([removed(0, name), removed(1, name)]).toEqual([false, false]);
 });
+
+test.each([
+  'x-real-ip',
+  'true-client-ip',
+  'CF-Connecting-IP',
+  'x_client_ip',
+  'x-cluster-client-ip',
+  'fastly-client-ip',
+])('%s is believed only of a proxy in front', (name) =>
+  expect([removed(0, name), removed(1, name)]).toEqual([true, false]),
+);
