@@ -25,8 +25,8 @@ rules:
   'f.yaml',
   { env: {} },
 );
-const SESSION: Requirement = { kind: 'session' };
-const TOKEN: Requirement = { kind: 'token', audiences: ['api'] };
+const SESSION: Requirement = { kind: 'session', aal: undefined, maxAgeMs: undefined };
+const TOKEN: Requirement = { kind: 'token', audiences: ['api'], scopes: [], claims: [] };
 
 /** The configuration with one more rule: /x takes what is given. */
 function withAccess(access: Access): Config {
@@ -72,6 +72,7 @@ function rig(answers: { session?: Answer; token?: Answer } = {}, config = BASE) 
   const check = createCheck({
     config,
     log,
+    clock: () => 1_000_000,
     cache: new IdentityCache({ ...config.cache, clock: () => 1_000_000 }),
     verifiers: { session: verifier(answers.session ?? yesSession), token: verifier(answers.token ?? yesToken) },
   });
@@ -191,7 +192,10 @@ describe('reasons', () => {
 
 describe('one rule’s yes is not another’s', () => {
   test('an identity that is remembered is judged by the rule at hand', async () => {
-    const config = withAccess({ kind: 'require', anyOf: [{ kind: 'token', audiences: ['other'] }] });
+    const config = withAccess({
+      kind: 'require',
+      anyOf: [{ kind: 'token', audiences: ['other'], scopes: [], claims: [] }],
+    });
     const { ask, asked } = rig({}, config);
     expect(await ask({ path: '/t', host: 'a.api.example', authorization: bearer })).toMatchObject({ kind: 'allow' });
     expect(await ask({ path: '/x', authorization: bearer })).toMatchObject({
@@ -359,6 +363,7 @@ describe('what is unexpected', () => {
     const check = createCheck({
       config: BASE,
       log: new RecordingLog(),
+      clock: Date.now,
       cache: new IdentityCache({ ...BASE.cache, clock: Date.now }),
       verifiers: { session: undefined, token: undefined },
     });

@@ -1,10 +1,11 @@
 // The whole life of a check, straight down: normalise the request, find the rule, find the credential, verify it
 // through the identity cache, decide. The answer is written by response/. Does I/O only through the verifiers.
 import type { Config, Requirement, Rule } from '../config/config.ts';
+import type { Clock } from './clock.ts';
 import { type BearerReading, bearerReading, extract } from './credential/extract.ts';
-import { type Attempt, attemptWith, attemptWithout, strongest } from './decide.ts';
+import { type Attempt, attemptWith, attemptWithout, strongest, unmet } from './decide.ts';
 import type { IdentityCache } from './identity/cache/memory.ts';
-import type { Verifier } from './identity/identity.ts';
+import type { Identity, Verifier } from './identity/identity.ts';
 import type { Log } from './log.ts';
 import type { CheckRequest } from './request/check-request.ts';
 import { normalise } from './request/normalise.ts';
@@ -15,6 +16,7 @@ export interface CheckParts {
   readonly config: Config;
   readonly cache: IdentityCache;
   readonly verifiers: { readonly session: Verifier | undefined; readonly token: Verifier | undefined };
+  readonly clock: Clock;
   readonly log: Log;
 }
 
@@ -76,8 +78,10 @@ async function attemptOne(
   if (extraction.kind !== 'found') return attemptWithout(extraction);
   const verifier = parts.verifiers[requirement.kind];
   if (!verifier) throw new Error(`no verifier for ${requirement.kind}`);
-  const verification = await parts.cache.verify(extraction.credential, verifier);
-  return attemptWith(verification, requirement);
+  // A login or a second factor that has just been given is not denied from memory.
+  const enough = (identity: Identity) => requirement.kind === 'token' || !unmet(identity, requirement, parts.clock());
+  const verification = await parts.cache.verify(extraction.credential, verifier, enough);
+  return attemptWith(verification, requirement, parts.clock());
 }
 
 /** A browser's question before a request carries no identity, whatever stands beside it. */

@@ -1,7 +1,8 @@
 // From a rule and what a credential turned out to be, to allow or deny. No I/O.
-import type { Requirement } from '../config/config.ts';
+import type { ClaimRequirement, Requirement, SessionRequirement, TokenRequirement } from '../config/config.ts';
 import type { Extraction } from './credential/credential.ts';
-import type { Identity, Verification } from './identity/identity.ts';
+import { scopesOf, valueAt } from './identity/claims.ts';
+import type { Identity, JsonObject, Verification } from './identity/identity.ts';
 import type { RejectReason, UnavailableReason } from './reason.ts';
 
 /** How one alternative of a rule came out. */
@@ -24,14 +25,14 @@ export function attemptWithout(extraction: Exclude<Extraction, { kind: 'found' }
 }
 
 /** Of a credential that was verified: whether it is what the requirement asks for. */
-export function attemptWith(verification: Verification, requirement: Requirement): Attempt {
+export function attemptWith(verification: Verification, requirement: Requirement, nowMs: number): Attempt {
   switch (verification.kind) {
     case 'rejected':
       return { kind: 'refused', reason: verification.reason, remedyUrl: verification.remedyUrl };
     case 'unavailable':
       return verification;
     case 'verified': {
-      const reason = unmet(verification.identity, requirement);
+      const reason = unmet(verification.identity, requirement, nowMs);
       return reason
         ? { kind: 'refused', reason }
         : { kind: 'satisfied', identity: verification.identity, setCookie: verification.setCookie };
@@ -39,12 +40,44 @@ export function attemptWith(verification: Verification, requirement: Requirement
   }
 }
 
-function unmet(identity: Identity, requirement: Requirement): RejectReason | undefined {
-  if (identity.kind !== requirement.kind) return identity.kind === 'token' ? 'token_kind_wrong' : 'session_invalid';
-  if (identity.kind !== 'token' || requirement.kind !== 'token' || requirement.audiences.length === 0) return undefined;
-  return identity.audiences.some((audience) => requirement.audiences.includes(audience))
-    ? undefined
-    : 'token_audience_mismatch';
+/** What an identity lacks of a requirement; undefined where it satisfies it. */
+export function unmet(identity: Identity, requirement: Requirement, nowMs: number): RejectReason | undefined {
+  if (identity.kind === 'session' && requirement.kind === 'session')
+    return unmetBySession(identity.session, requirement, nowMs);
+  if (identity.kind === 'token' && requirement.kind === 'token') return unmetByToken(identity, requirement);
+  return identity.kind === 'token' ? 'token_kind_wrong' : 'session_invalid';
+}
+
+/** The second factor first: giving it is a login too. */
+function unmetBySession(
+  session: JsonObject,
+  { aal, maxAgeMs }: SessionRequirement,
+  nowMs: number,
+): RejectReason | undefined {
+  const level = session['authenticator_assurance_level'];
+  if (aal === 'aal2' ? level !== 'aal2' : aal === 'aal1' && level !== 'aal1' && level !== 'aal2')
+    return 'aal_insufficient';
+  if (maxAgeMs === undefined) return undefined;
+  const at = session['authenticated_at'];
+  const authenticatedAt = typeof at === 'string' ? Date.parse(at) : Number.NaN;
+  // Not "older": a time that cannot be read is too old as well.
+  return nowMs - authenticatedAt < maxAgeMs ? undefined : 'session_too_old';
+}
+
+function unmetByToken(
+  { audiences, claims }: Identity & { kind: 'token' },
+  requirement: TokenRequirement,
+): RejectReason | undefined {
+  const wanted = requirement.audiences;
+  if (wanted.length > 0 && !audiences.some((audience) => wanted.includes(audience))) return 'token_audience_mismatch';
+  const scopes = scopesOf(claims) ?? [];
+  if (!requirement.scopes.every((scope) => scopes.includes(scope))) return 'scope_insufficient';
+  return requirement.claims.every((claim) => holds(claims, claim)) ? undefined : 'claim_mismatch';
+}
+
+function holds(claims: JsonObject, { path, value }: ClaimRequirement): boolean {
+  const claim = valueAt(claims, path);
+  return Array.isArray(claim) ? claim.includes(value) : claim === value;
 }
 
 /**

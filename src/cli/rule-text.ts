@@ -1,5 +1,6 @@
 // What a rule says, in words. No I/O.
 import type { Access, Requirement, Rule } from '../config/config.ts';
+import { formatDuration } from '../config/duration.ts';
 
 /** Method, host and path. */
 export function matchText(rule: Rule): string {
@@ -19,8 +20,16 @@ export function accessText(access: Access): string {
 }
 
 function requirementText(requirement: Requirement): string {
-  if (requirement.kind === 'session') return 'a session';
-  return requirement.audiences.length === 0
-    ? 'a token for any audience'
-    : `a token for ${requirement.audiences.join(' or ')}`;
+  if (requirement.kind === 'session') {
+    const { aal, maxAgeMs } = requirement;
+    const factor = aal === 'aal2' ? ' with a second factor' : '';
+    return `a session${factor}${maxAgeMs === undefined ? '' : ` not older than ${formatDuration(maxAgeMs)}`}`;
+  }
+  const { audiences, scopes, claims } = requirement;
+  const more = [
+    ...(scopes.length === 0 ? [] : [`scope ${scopes.join(' and ')}`]),
+    ...claims.map(({ path, value }) => `${path.join('.')} ${JSON.stringify(value)}`),
+  ];
+  const whose = audiences.length === 0 ? 'any audience' : audiences.join(' or ');
+  return `a token for ${whose}${more.length === 0 ? '' : ` with ${more.join(' and ')}`}`;
 }

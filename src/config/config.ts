@@ -20,13 +20,43 @@ export interface TokenSettings {
   readonly issuer: string;
   readonly jwksUrl: string;
   readonly clockSkewMs: number;
+  /** Where opaque tokens are asked about; undefined where they are not taken. */
+  readonly introspection: IntrospectionSettings | undefined;
+}
+
+/** Hydra's introspection (RFC 7662). */
+export interface IntrospectionSettings {
+  readonly url: string;
+  /** `ory.api_key`, which Ory Network asks for. */
+  readonly apiKey: string | undefined;
 }
 
 /** One way to satisfy a rule. */
-export type Requirement =
-  | { readonly kind: 'session' }
-  /** `audiences`: the token's `aud` must hold one of them; empty means any. */
-  | { readonly kind: 'token'; readonly audiences: readonly string[] };
+export type Requirement = SessionRequirement | TokenRequirement;
+
+export interface SessionRequirement {
+  readonly kind: 'session';
+  /** The least authenticator assurance level; undefined where any is enough. */
+  readonly aal: 'aal1' | 'aal2' | undefined;
+  /** The longest time since `authenticated_at`; undefined where it does not matter. */
+  readonly maxAgeMs: number | undefined;
+}
+
+export interface TokenRequirement {
+  readonly kind: 'token';
+  /** The token's `aud` must hold one of them; empty means any. */
+  readonly audiences: readonly string[];
+  /** All of them are needed. */
+  readonly scopes: readonly string[];
+  /** All of them are needed. */
+  readonly claims: readonly ClaimRequirement[];
+}
+
+/** The claim at `path` is `value`, or an array that holds it. */
+export interface ClaimRequirement {
+  readonly path: readonly string[];
+  readonly value: string | number | boolean;
+}
 
 /** `identify` and `require` try their alternatives in order. */
 export type Access =

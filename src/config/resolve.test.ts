@@ -42,7 +42,7 @@ describe('the smallest file', () => {
           host: undefined,
           methods: undefined,
           upstream: 'app',
-          access: { kind: 'require', anyOf: [{ kind: 'session' }] },
+          access: { kind: 'require', anyOf: [{ kind: 'session', aal: undefined, maxAgeMs: undefined }] },
           unauthenticated: 'deny',
         },
       ],
@@ -68,14 +68,17 @@ describe('the smallest file', () => {
   test('with audiences takes a session or a token', () => {
     expect(parse(`${SMALLEST}tokens: { audiences: [a, b] }\n`).rules[0]?.access).toEqual({
       kind: 'require',
-      anyOf: [{ kind: 'session' }, { kind: 'token', audiences: ['a', 'b'] }],
+      anyOf: [
+        { kind: 'session', aal: undefined, maxAgeMs: undefined },
+        { kind: 'token', audiences: ['a', 'b'], scopes: [], claims: [] },
+      ],
     });
   });
 
   test('with any_audience alone still takes sessions only', () => {
     expect(parse(`${SMALLEST}tokens: { any_audience: true }\n`).rules[0]?.access).toEqual({
       kind: 'require',
-      anyOf: [{ kind: 'session' }],
+      anyOf: [{ kind: 'session', aal: undefined, maxAgeMs: undefined }],
     });
   });
 });

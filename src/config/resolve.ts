@@ -7,6 +7,7 @@ import type {
   EdgeSettings,
   HeaderSource,
   IdentityHeader,
+  IntrospectionSettings,
   OryOnOrigin,
   SessionSettings,
   TokenSettings,
@@ -110,8 +111,32 @@ function resolveTokens(file: ConfigFile, report: (fault: Fault) => void): TokenS
       fix: 'Give ory.hydra.public_url, ory.hydra.jwks_url or ory.url',
     });
   }
-  return { issuer: issuer ?? '', jwksUrl: jwksUrl ?? '', clockSkewMs: ms(file.tokens?.clock_skew ?? '60s') };
+  return {
+    issuer: issuer ?? '',
+    jwksUrl: jwksUrl ?? '',
+    clockSkewMs: ms(file.tokens?.clock_skew ?? '60s'),
+    introspection: resolveIntrospection(file, report),
+  };
 }
+
+/** Self-hosted by `hydra.admin_url`; on Ory Network by the key that it asks for, which goes to its host alone. */
+function resolveIntrospection(file: ConfigFile, report: (fault: Fault) => void): IntrospectionSettings | undefined {
+  const { hydra, url, api_key: apiKey } = file.ory;
+  const base = hydra?.admin_url ?? (apiKey === undefined ? undefined : url);
+  if (base === undefined) return undefined;
+  const withKey = apiKey !== undefined && url !== undefined && new URL(base).origin === new URL(url).origin;
+  if (withKey && !isPrivateWay(base)) {
+    report({
+      path: ['ory', 'api_key'],
+      atKey: true,
+      problem: `the key would be sent to ${new URL(base).origin} without encryption`,
+      fix: 'Write https in the address, or take the key out',
+    });
+  }
+  return { url: `${withoutSlash(base)}${INTROSPECT}`, apiKey: withKey ? apiKey : undefined };
+}
+
+const INTROSPECT = '/admin/oauth2/introspect';
 
 function resolveLoginUrl(file: ConfigFile, ory: OryOnOrigin | undefined, report: (fault: Fault) => void): string {
   if (file.ory.login_url !== undefined) return inAscii(file.ory.login_url);

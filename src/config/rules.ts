@@ -1,6 +1,7 @@
 // From the rules as written to the rules as used, and the faults between them: names, upstreams, requirements, rules
 // that can never match. No I/O.
-import type { Access, Requirement, Rule, Upstream } from './config.ts';
+import type { Access, ClaimRequirement, Requirement, Rule, SessionRequirement, Upstream } from './config.ts';
+import { durationMs } from './duration.ts';
 import type { Fault } from './fault.ts';
 import { hostCovers, type Parsed, parseHostPattern, parsePathGlob, pathCovers } from './pattern.ts';
 import type { ConfigFile, RequirementEntry, RuleEntry } from './schema.ts';
@@ -27,8 +28,8 @@ export function resolveRules(file: ConfigFile, upstreams: ReadonlyMap<string, Up
 }
 
 function impliedRule(file: ConfigFile, upstreams: ReadonlyMap<string, Upstream>): Rule {
-  const anyOf: Requirement[] = [{ kind: 'session' }];
-  if (file.tokens?.audiences) anyOf.push({ kind: 'token', audiences: file.tokens.audiences });
+  const anyOf: Requirement[] = [ANY_SESSION];
+  if (file.tokens?.audiences) anyOf.push(tokenFor(file.tokens.audiences));
   return {
     name: DEFAULT_RULE,
     host: undefined,
@@ -39,6 +40,12 @@ function impliedRule(file: ConfigFile, upstreams: ReadonlyMap<string, Upstream>)
     unauthenticated: 'deny',
     corsOrigins: undefined,
   };
+}
+
+const ANY_SESSION: SessionRequirement = { kind: 'session', aal: undefined, maxAgeMs: undefined };
+
+function tokenFor(audiences: readonly string[]): Requirement {
+  return { kind: 'token', audiences, scopes: [], claims: [] };
 }
 
 function firstKey(map: ReadonlyMap<string, unknown>): string {
@@ -152,19 +159,21 @@ function resolveAccess(entry: RuleEntry, file: ConfigFile, path: Path, report: R
     });
     return { kind: 'require', anyOf: [] };
   }
-  const requirements = 'any_of' in entry.require ? entry.require.any_of : [entry.require];
+  const at = [...path, 'require'];
   return {
     kind: 'require',
-    anyOf: requirements.flatMap((one) => resolveRequirement(one, file, [...path, 'require'], report)),
+    anyOf:
+      'any_of' in entry.require
+        ? entry.require.any_of.flatMap((one, i) => resolveRequirement(one, file, [...at, 'any_of', i], report))
+        : resolveRequirement(entry.require, file, at, report),
   };
 }
 
 /** What `identify` tries: session, then token where tokens are configured. */
 function identifiable(file: ConfigFile): Requirement[] {
   const anyOf: Requirement[] = [];
-  if (file.ory.url !== undefined || file.ory.kratos?.public_url !== undefined) anyOf.push({ kind: 'session' });
-  if (file.tokens?.audiences || file.tokens?.any_audience)
-    anyOf.push({ kind: 'token', audiences: file.tokens.audiences ?? [] });
+  if (file.ory.url !== undefined || file.ory.kratos?.public_url !== undefined) anyOf.push(ANY_SESSION);
+  if (file.tokens?.audiences || file.tokens?.any_audience) anyOf.push(tokenFor(file.tokens.audiences ?? []));
   return anyOf;
 }
 
@@ -173,10 +182,13 @@ function resolveRequirement(entry: RequirementEntry, file: ConfigFile, path: Pat
     report({
       path,
       problem: 'a session and a token are both required',
-      fix: 'One request is judged by one credential: write two rules',
+      fix: 'One request is judged by one credential: write any_of where either is enough',
     });
   }
-  if (entry.session) return [{ kind: 'session' }];
+  if (entry.session) {
+    const { aal, max_age: maxAge } = entry.session;
+    return [{ kind: 'session', aal, maxAgeMs: maxAge === undefined ? undefined : durationMs(maxAge) }];
+  }
   if (!entry.token) {
     report({ path, problem: 'nothing is required', fix: 'Write session: {} or token: {}' });
     return [];
@@ -189,7 +201,16 @@ function resolveRequirement(entry: RequirementEntry, file: ConfigFile, path: Pat
       fix: 'Give tokens.audiences or audiences here; tokens.any_audience: true if every audience is meant',
     });
   }
-  return [{ kind: 'token', audiences: audiences ?? [] }];
+  return [
+    {
+      kind: 'token',
+      audiences: audiences ?? [],
+      scopes: [...new Set(entry.token.scopes)],
+      claims: Object.entries(entry.token.claims ?? {}).map(
+        ([dotted, value]): ClaimRequirement => ({ path: dotted.split('.'), value }),
+      ),
+    },
+  ];
 }
 
 function reportNameTaken(rule: Rule, earlier: readonly Rule[], path: Path, report: Report): void {

@@ -6,6 +6,9 @@ import { DURATION_PATTERN, durationMs, formatDuration } from './duration.ts';
 const HEADER_NAME = /^(?=.{1,64}$)[A-Za-z][A-Za-z0-9]*(?:[_-][A-Za-z0-9]*){0,4}$/;
 const COOKIE_NAME = /^[A-Za-z0-9_-]{1,64}\*?$/;
 const SOURCE = /^(?:session|token)(?:\.[A-Za-z0-9_:-]{1,128})+$/;
+/** RFC 6749, section 3.3. */
+const SCOPE = /^[\x21\x23-\x5b\x5d-\x7e]+$/;
+const CLAIM_PATH = /^[^.\s]{1,128}(?:\.[^.\s]{1,128}){0,15}$/;
 const ADDRESS = /^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):\d{1,5}$/;
 
 function duration(what: string, minMs: number, maxMs: number) {
@@ -97,9 +100,16 @@ const sessionRequirement = z.strictObject({
 
 const tokenRequirement = z.strictObject({
   audiences: audiences.optional().meta({ description: 'Replaces tokens.audiences for this rule.' }),
-  scopes: z.array(z.string().min(1)).optional().meta({ description: 'All of them are needed.' }),
+  scopes: z
+    .array(z.string().regex(SCOPE, 'not a scope; write each one for itself, without spaces'))
+    .min(1, 'empty; name a scope or leave it out')
+    .optional()
+    .meta({ description: 'All of them are needed, in scp (a list) or scope (a text).' }),
   claims: z
-    .record(z.string(), z.union([z.string(), z.number(), z.boolean()]))
+    .record(
+      z.string().regex(CLAIM_PATH, 'not a claim; write its name, or a dotted path such as ext.tenant'),
+      z.union([z.string(), z.number(), z.boolean()], 'not a value; write a text, a number, true or false'),
+    )
     .optional()
     .meta({ description: 'Equal values at a dotted path; an array claim holds the value.' }),
 });
@@ -171,7 +181,9 @@ export const configSchema = z
         hydra: z
           .strictObject({
             public_url: url('Ory Hydra, public API.').optional(),
-            admin_url: url('Ory Hydra, admin API. It has no effect yet.').optional(),
+            admin_url: url(
+              'Ory Hydra, admin API: opaque tokens are asked about there. Without it (and without ory.url and ory.api_key) they are not taken.',
+            ).optional(),
             issuer: z
               .string()
               .min(1, 'empty; give it as Hydra writes it, or leave it out')
@@ -181,7 +193,7 @@ export const configSchema = z
           })
           .optional(),
         api_key: secret(
-          'A key of the Ory Network project. With edge.ory_path Envoy sends it from its own environment, ORY_API_KEY; introspection and admin calls do not use it yet.',
+          'A key of the Ory Network project. Opaque tokens are asked about with it. With edge.ory_path Envoy sends it from its own environment, ORY_API_KEY.',
         ).optional(),
         session_cookies: z
           .array(z.string().regex(COOKIE_NAME, 'not a cookie name; a trailing * stands for any ending'))

@@ -1,6 +1,6 @@
 // Keys of the design that are parsed and not built yet. They are refused, never ignored. No I/O.
 import type { Fault } from './fault.ts';
-import type { ConfigFile, RequirementEntry, RuleEntry } from './schema.ts';
+import type { ConfigFile, RuleEntry } from './schema.ts';
 
 type Path = readonly (string | number)[];
 
@@ -13,16 +13,6 @@ export function* unsupportedKeys(file: ConfigFile): Generator<Fault> {
 
 function* unsupportedRuleKeys(rule: RuleEntry, path: Path): Generator<Fault> {
   if (rule.match.mcp) yield unsupported([...path, 'match', 'mcp']);
-  if (!rule.require) return;
-  if ('any_of' in rule.require) yield unsupported([...path, 'require', 'any_of']);
-  else yield* unsupportedRequirementKeys(rule.require, [...path, 'require']);
-}
-
-function* unsupportedRequirementKeys(require: RequirementEntry, path: Path): Generator<Fault> {
-  if (require.session?.aal !== undefined) yield unsupported([...path, 'session', 'aal']);
-  if (require.session?.max_age !== undefined) yield unsupported([...path, 'session', 'max_age']);
-  if (require.token?.scopes !== undefined) yield unsupported([...path, 'token', 'scopes']);
-  if (require.token?.claims !== undefined) yield unsupported([...path, 'token', 'claims']);
 }
 
 function unsupported(path: Path): Fault {

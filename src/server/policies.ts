@@ -78,7 +78,7 @@ export class Policies {
 
   #create(config: Config): Policy {
     const { log, clock } = this.#options;
-    const check = createCheck({ config, log, ...this.#verification(config).parts });
+    const check = createCheck({ config, clock, log, ...this.#verification(config).parts });
     return {
       config,
       check,

@@ -153,8 +153,13 @@ describe('what a bearer is', () => {
   );
 
   test('follows from what the alternatives of the rule take', () => {
-    expect(bearerReading([{ kind: 'session' }])).toBe('session');
-    expect(bearerReading([{ kind: 'token', audiences: [] }])).toBe('token');
-    expect(bearerReading([{ kind: 'token', audiences: [] }, { kind: 'session' }])).toBe('both');
+    expect(bearerReading([{ kind: 'session', aal: undefined, maxAgeMs: undefined }])).toBe('session');
+    expect(bearerReading([{ kind: 'token', audiences: [], scopes: [], claims: [] }])).toBe('token');
+    expect(
+      bearerReading([
+        { kind: 'token', audiences: [], scopes: [], claims: [] },
+        { kind: 'session', aal: undefined, maxAgeMs: undefined },
+      ]),
+    ).toBe('both');
   });
 });

@@ -177,6 +177,7 @@ const log = new RecordingLog();
 const check = createCheck({
   config,
   log,
+  clock: () => 0,
   cache: new IdentityCache({ ...config.cache, ttlMs: 0, negativeTtlMs: 0, clock: () => 0 }),
   verifiers: {
     session: {

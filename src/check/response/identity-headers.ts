@@ -1,5 +1,6 @@
 // An identity as the application gets it: header values that cannot be anything but values. No I/O.
 import type { HeaderSource, IdentityHeader } from '../../config/config.ts';
+import { scopesOf, valueAt } from '../identity/claims.ts';
 import { type Identity, isObject, type Json } from '../identity/identity.ts';
 
 /** Longer values are refused as a whole request: a cut identity would be another one. */
@@ -25,23 +26,17 @@ export function identityHeaders(identity: Identity, headers: readonly IdentityHe
 function firstValue(identity: Identity, sources: readonly HeaderSource[]): string | undefined {
   for (const source of sources) {
     if (source.kind !== identity.kind) continue;
-    const text = asText(valueAt(identity, source.path));
+    const text = asText(sourceValue(identity, source.path));
     if (text !== undefined) return text;
   }
   return undefined;
 }
 
-function valueAt(identity: Identity, path: readonly string[]): Json | undefined {
+function sourceValue(identity: Identity, path: readonly string[]): Json | undefined {
   const root = identity.kind === 'session' ? identity.session : identity.claims;
   const derived =
     identity.kind === 'session' ? derivedFromSession(identity.session, path) : derivedFromToken(identity.claims, path);
-  return derived === NOT_DERIVED ? own(root, path) : derived;
-}
-
-function own(value: Json | undefined, path: readonly string[]): Json | undefined {
-  let at = value;
-  for (const step of path) at = isObject(at) && Object.hasOwn(at, step) ? at[step] : undefined;
-  return at;
+  return derived === NOT_DERIVED ? valueAt(root, path) : derived;
 }
 
 const NOT_DERIVED: unique symbol = Symbol('not derived');
@@ -49,17 +44,16 @@ const NOT_DERIVED: unique symbol = Symbol('not derived');
 /** `session.identity.verified_email`: the first email address that Kratos has verified. */
 function derivedFromSession(session: Json, path: readonly string[]): Json | undefined | typeof NOT_DERIVED {
   if (path.join('.') !== 'identity.verified_email') return NOT_DERIVED;
-  const addresses = own(session, ['identity', 'verifiable_addresses']);
+  const addresses = valueAt(session, ['identity', 'verifiable_addresses']);
   if (!Array.isArray(addresses)) return undefined;
   const verified = addresses.find((one) => isObject(one) && one['via'] === 'email' && one['verified'] === true);
-  return own(verified, ['value']);
+  return valueAt(verified, ['value']);
 }
 
 /** `token.scopes`: the scopes as a list, whether Hydra wrote `scp` or `scope`. */
 function derivedFromToken(claims: Json, path: readonly string[]): Json | undefined | typeof NOT_DERIVED {
   if (path.join('.') !== 'scopes') return NOT_DERIVED;
-  const scopes = own(claims, ['scp']) ?? own(claims, ['scope']);
-  return typeof scopes === 'string' ? scopes.split(' ').filter((scope) => scope !== '') : scopes;
+  return isObject(claims) ? scopesOf(claims) : undefined;
 }
 
 /** Undefined for what is not a value: the next source is tried. */

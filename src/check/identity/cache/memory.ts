@@ -20,6 +20,9 @@ interface Remembered {
   readonly staleUntil: number;
 }
 
+/** Whether an identity is all that the check needs. */
+export type Enough = (identity: Identity) => boolean;
+
 type Refusal = Extract<Verification, { kind: 'rejected' }>;
 
 /** Garbage costs nothing to make: what is remembered of it is bounded apart, and pushes out no identity. */
@@ -40,10 +43,11 @@ export class IdentityCache {
   /**
    * Verifies through the cache. Any number of checks of one credential make one call, which belongs to none of them:
    * a client that goes away does not end it. A cookie that Ory sets goes to the check that made the call.
+   * A remembered identity that is not `enough` is asked about anew.
    */
-  async verify(credential: Credential, verifier: Verifier): Promise<Verification> {
+  async verify(credential: Credential, verifier: Verifier, enough: Enough = () => true): Promise<Verification> {
     const key = cacheKey(credential);
-    const remembered = this.#recall(key, verifier);
+    const remembered = this.#recall(key, verifier, enough);
     if (remembered) return remembered;
     const underWay = this.#underWay.get(key);
     if (underWay) return withoutCookies(await underWay);
@@ -52,11 +56,12 @@ export class IdentityCache {
     return await asked;
   }
 
-  #recall(key: string, verifier: Verifier): Verification | undefined {
+  #recall(key: string, verifier: Verifier, enough: Enough): Verification | undefined {
     const now = this.#options.clock();
     const entry = this.#identities.get(key);
     if (entry && !verifier.stillTrusted(entry.identity)) this.#identities.delete(key);
-    else if (entry && within(now, entry.from, entry.freshUntil)) return verified(entry.identity);
+    else if (entry && within(now, entry.from, entry.freshUntil))
+      return enough(entry.identity) ? verified(entry.identity) : undefined;
     const refused = this.#refusals.get(key);
     return refused && within(now, refused.from, refused.until) ? refused.refusal : undefined;
   }
