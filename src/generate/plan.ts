@@ -35,7 +35,7 @@ export interface PlannedRule {
 }
 
 /** Who gives the verdict. A native filter only ever says yes; where there is an authorizer, every no is its own. */
-export type PlannedVerdict =
+type PlannedVerdict =
   /** The edge lets everyone pass, without identity. */
   | { readonly kind: 'open' }
   /** The edge allows what `yes` names; whatever else comes is asked. */
@@ -113,7 +113,7 @@ export function makePlan(config: Config): Plan {
 }
 
 /** Envoy counts whole seconds, and one of them is taken off so that it is never the more lenient of two. */
-export const MIN_NATIVE_SKEW_MS = 2_000;
+const MIN_NATIVE_SKEW_MS = 2_000;
 
 /** Why no token can be judged natively under this configuration. */
 function obstacleOf({ tokens, identityHeaders }: Config): string | undefined {

@@ -5,7 +5,7 @@ import type { Plan } from '../plan.ts';
 import { AUTHORIZER_CLUSTER, JWKS_CLUSTER } from './clusters.ts';
 import { EXT_AUTHZ, JWT_AUTHN } from './filter-names.ts';
 import { trailerStripping } from './header-stripping.ts';
-import { HEADER, nativeFilters, PAYLOAD, unlessNativeYes } from './native-yes.ts';
+import { FAILURE, HEADER, nativeFilters, PAYLOAD, unlessNativeYes } from './native-yes.ts';
 import { firstPartyCookies } from './ory-path.ts';
 import { quote } from './path-matchers.ts';
 import type { Transport } from './transport.ts';
@@ -78,7 +78,7 @@ function jwtAuthn(tokens: NonNullable<Plan['tokens']>, timeoutMs: number): Block
           forward: true,
           payload_in_metadata: PAYLOAD,
           header_in_metadata: HEADER,
-          failed_status_in_metadata: 'failure',
+          failed_status_in_metadata: FAILURE,
           normalize_payload_in_metadata: { space_delimited_claims: ['scope', 'scp'] },
           ...(tokens.native
             ? {
@@ -149,7 +149,9 @@ function httpService(config: Config, plan: Plan): Block {
         timeout: checkTimeout(config),
       },
       retry_policy: CHECK_RETRY,
-      authorization_request: { headers_to_add: [{ key: WIRE.statusVia, value: 'metadata' }] },
+      authorization_request: {
+        headers_to_add: [{ key: WIRE.statusVia, value: 'metadata' }, ...nativeFindings(plan)],
+      },
       authorization_response: {
         allowed_upstream_headers: exactly(plan.identityHeaders),
         allowed_client_headers: {
@@ -168,16 +170,21 @@ function grpcService(config: Config, plan: Plan): Block {
       envoy_grpc: { cluster_name: AUTHORIZER_CLUSTER, max_receive_message_length: MAX_ANSWER_BYTES },
       timeout: checkTimeout(config),
       retry_policy: CHECK_RETRY,
+      ...(plan.tokens ? { initial_metadata: nativeFindings(plan) } : {}),
     },
     // Two lines of one credential stay two: joined, they could be read as one.
     encode_raw_headers: true,
-    ...(plan.tokens ? { metadata_context_namespaces: [JWT_AUTHN] } : {}),
     // What allowed_upstream_headers is over HTTP: whatever the authorizer says, it changes identity headers alone.
     decoder_header_mutation_rules: {
       disallow_all: true,
       allow_expression: { regex: plan.identityHeaders.map(separatorsAlike).join('|') },
     },
   };
+}
+
+/** Why jwt_authn did not take a token. The claims stay here: the authorizer reads them in the token. */
+function nativeFindings({ tokens }: Plan): Block[] {
+  return tokens ? [{ key: WIRE.jwtFailure, value: `%DYNAMIC_METADATA(${JWT_AUTHN}:${FAILURE}:code)%` }] : [];
 }
 
 /** Above the largest answer that can be used: identity headers of 16 KiB each within the limits of an upstream. */

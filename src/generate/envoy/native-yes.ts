@@ -13,6 +13,7 @@ import { type Block, COMMENT, ONE_LINE, type Value } from './yaml.ts';
 /** Keys of jwt_authn's dynamic metadata. */
 export const PAYLOAD = 'payload';
 export const HEADER = 'header';
+export const FAILURE = 'failure';
 
 /** The filter that judges what is the same for every rule: whether this is an access token as the authorizer takes it. */
 const TOKEN_FILTER = 'ory-envoy.access_token';
