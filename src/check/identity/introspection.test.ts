@@ -202,6 +202,16 @@ describe('an outage', () => {
   });
 });
 
+test('a refused key is said at once, whatever else went wrong a moment ago', async () => {
+  const answers = [answer(500, ''), answer(401, '')];
+  const { verify: ask, log } = rig(() => answers.shift() ?? answer(401, ''));
+  for (let i = 0; i < 3; i++) await ask();
+  expect(log.lines.map(({ message }) => message)).toEqual([
+    'Hydra gave no usable answer',
+    expect.stringContaining('ory.api_key'),
+  ]);
+});
+
 describe('through the cache', () => {
   function cached(first: () => OryAnswer | NoAnswer, staleIfErrorMs = 0) {
     const own = new TurnedClock();

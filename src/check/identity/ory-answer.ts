@@ -28,7 +28,7 @@ export type Outage = (
 /** `message` says who gave no usable answer. */
 export function outageAt(endpoint: string, log: ThrottledLog, message: string): Outage {
   return (reason, cause, retryAfterSeconds) => {
-    log.warn(`${endpoint} ${reason}`, { endpoint, reason, cause }, message);
+    log.warn(`${endpoint} ${reason} ${message}`, { endpoint, reason, cause }, message);
     return unavailable(reason, retryAfterSeconds);
   };
 }
