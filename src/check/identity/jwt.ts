@@ -24,10 +24,10 @@ export interface JwtOptions {
 }
 
 /** Hydra says `JWT`; RFC 9068 says `at+jwt`. */
-const TYPES = ['jwt', 'at+jwt', 'application/at+jwt'];
+export const TOKEN_TYPES = ['jwt', 'at+jwt', 'application/at+jwt'];
 
 /** Claims of ID and logout tokens, which Hydra signs with keys of the same set. */
-const FOREIGN_CLAIMS = ['at_hash', 'c_hash', 's_hash', 'nonce', 'events'];
+export const FOREIGN_CLAIMS = ['at_hash', 'c_hash', 's_hash', 'nonce', 'events'];
 
 /** Verifies `access_token` credentials that are JWTs. */
 export function createJwtVerifier(options: JwtOptions): Verifier {
@@ -60,7 +60,7 @@ function headerFault(header: JsonObject): RejectReason | undefined {
   if (!ALGORITHMS.includes(alg)) return 'token_algorithm_forbidden';
   const typ = header['typ'] ?? 'JWT';
   if (typeof typ !== 'string') return 'token_malformed';
-  return TYPES.includes(typ.toLowerCase()) ? undefined : 'token_kind_wrong';
+  return TOKEN_TYPES.includes(typ.toLowerCase()) ? undefined : 'token_kind_wrong';
 }
 
 /** Judged before the signature: a token that cannot pass costs no key and no cryptography. */

@@ -1,6 +1,7 @@
 // The claims that every access token may have (RFC 7519, section 4.1; RFC 7662, section 2.2): their types, and time. No I/O.
 import type { RejectReason } from '../reason.ts';
 import type { JsonObject } from './identity.ts';
+import { MAX_TIME } from './jws.ts';
 
 /** What is left to read once {@link areRegisteredTypes} has said yes. */
 export interface RegisteredClaims {
@@ -17,7 +18,7 @@ export function areRegisteredTypes(claims: JsonObject): claims is JsonObject & R
   const { iss, sub, aud, client_id: clientId, exp, nbf, iat } = claims;
   const strings = [iss, sub, clientId].every((value) => value === undefined || typeof value === 'string');
   const times = [exp, nbf, iat].every(
-    (value) => value === undefined || (typeof value === 'number' && Math.abs(value) < 1e12),
+    (value) => value === undefined || (typeof value === 'number' && Math.abs(value) < MAX_TIME),
   );
   const audience =
     aud === undefined || typeof aud === 'string' || (Array.isArray(aud) && aud.every((one) => typeof one === 'string'));
