@@ -35,6 +35,7 @@ afterEach(async () => {
 afterAll(() => ory?.close());
 
 interface Example {
+  readonly ory: { readonly hydra?: { readonly admin_url?: string } };
   readonly edge: {
     readonly upstream?: string;
     readonly upstreams?: Record<string, string>;
@@ -52,7 +53,7 @@ async function run(name: string) {
   const { ory_path: oryPath } = example.edge;
   const edge: Edge = await startEdge({
     ...example,
-    ory: { url: ory.hydra.issuer },
+    ory: { url: ory.hydra.issuer, ...(example.ory.hydra?.admin_url && { hydra: { admin_url: ory.hydra.adminUrl } }) },
     edge: { upstreams, ...(oryPath === undefined ? {} : { ory_path: oryPath }) },
   });
   closing.push(() => edge.close());
@@ -108,6 +109,31 @@ describe('examples/', () => {
     expect(outcome(await ask('GET', '/partners/x', { headers: await token('https://acme.com/api') }))).toBe(
       'token_audience_mismatch',
     );
+  });
+
+  it('opaque-tokens.yaml', async () => {
+    const ask = await run('opaque-tokens.yaml');
+    const bearer = async (strategy: 'jwt' | 'opaque', scope: string): Promise<Lines> => [
+      ['Authorization', `Bearer ${await ory.accessToken({ audience: ['https://api.acme.com'], strategy, scope })}`],
+    ];
+    expect(outcome(await ask('GET', '/healthz'))).toBe('app');
+    expect(outcome(await ask('GET', '/orders/1'))).toBe('credential_missing');
+    for (const strategy of ['jwt', 'opaque'] as const) {
+      const read = await bearer(strategy, 'orders.read');
+      const answer = await ask('GET', '/orders/1', { headers: read });
+      expect([outcome(answer), answer.seen().header('x-scopes')]).toEqual(['app', ['["orders.read"]']]);
+      const refused = await ask('POST', '/orders', { headers: read });
+      expect([outcome(refused), refused.header('www-authenticate')[0]]).toEqual([
+        'scope_insufficient',
+        expect.stringContaining('scope="orders.read orders.write"'),
+      ]);
+      const both = await bearer(strategy, 'orders.write orders.read');
+      expect(outcome(await ask('POST', '/orders', { headers: both }))).toBe('app');
+    }
+    expect(outcome(await ask('GET', '/orders/1', { headers: [['Authorization', 'Bearer ory_at_x']] }))).toBe(
+      'token_inactive',
+    );
+    expect(outcome(await ask('GET', '/orders/1', { headers: session }))).toBe('credential_missing');
   });
 
   it('several-upstreams.yaml', async () => {

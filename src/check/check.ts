@@ -78,7 +78,7 @@ async function attemptOne(
   parts: CheckParts,
 ): Promise<Attempt> {
   const extraction = extract(request, requirement.kind, reading, parts.config.sessions?.cookies ?? []);
-  if (extraction.kind !== 'found') return attemptWithout(extraction);
+  if (extraction.kind !== 'found') return attemptWithout(extraction, requirement);
   const verifier = parts.verifiers[requirement.kind];
   if (!verifier) throw new Error(`no verifier for ${requirement.kind}`);
   // A login or a second factor that has just been given is not denied from memory.

@@ -8,19 +8,24 @@ import type { RejectReason, UnavailableReason } from './reason.ts';
 /** How one alternative of a rule came out. */
 export type Attempt =
   | { readonly kind: 'missing' }
-  | { readonly kind: 'refused'; readonly reason: RejectReason; readonly remedyUrl?: string | undefined }
+  | {
+      readonly kind: 'refused';
+      readonly reason: RejectReason;
+      readonly requirement: Requirement;
+      readonly remedyUrl?: string | undefined;
+    }
   | { readonly kind: 'unavailable'; readonly reason: UnavailableReason; readonly retryAfterSeconds: number | undefined }
   | { readonly kind: 'satisfied'; readonly identity: Identity; readonly setCookie: readonly string[] };
 
 /** Of a credential that was not even found, or not readable. */
-export function attemptWithout(extraction: Exclude<Extraction, { kind: 'found' }>): Attempt {
+export function attemptWithout(extraction: Exclude<Extraction, { kind: 'found' }>, requirement: Requirement): Attempt {
   switch (extraction.kind) {
     case 'absent':
       return { kind: 'missing' };
     case 'malformed':
-      return { kind: 'refused', reason: 'credential_malformed' };
+      return { kind: 'refused', reason: 'credential_malformed', requirement };
     case 'ambiguous':
-      return { kind: 'refused', reason: 'credential_ambiguous' };
+      return { kind: 'refused', reason: 'credential_ambiguous', requirement };
   }
 }
 
@@ -28,13 +33,13 @@ export function attemptWithout(extraction: Exclude<Extraction, { kind: 'found' }
 export function attemptWith(verification: Verification, requirement: Requirement, nowMs: number): Attempt {
   switch (verification.kind) {
     case 'rejected':
-      return { kind: 'refused', reason: verification.reason, remedyUrl: verification.remedyUrl };
+      return { kind: 'refused', reason: verification.reason, requirement, remedyUrl: verification.remedyUrl };
     case 'unavailable':
       return verification;
     case 'verified': {
       const reason = unmet(verification.identity, requirement, nowMs);
       return reason
-        ? { kind: 'refused', reason }
+        ? { kind: 'refused', reason, requirement }
         : { kind: 'satisfied', identity: verification.identity, setCookie: verification.setCookie };
     }
   }

@@ -1,5 +1,5 @@
 // The outcome of a check, before a transport writes it. No I/O.
-import type { Rule } from '../config/config.ts';
+import type { Requirement, Rule } from '../config/config.ts';
 import type { Identity } from './identity/identity.ts';
 import type { AllowReason, DenyReason } from './reason.ts';
 
@@ -17,6 +17,8 @@ export interface Deny {
   readonly reason: DenyReason;
   /** Undefined where no rule was reached. */
   readonly rule: Rule | undefined;
+  /** The alternative of the rule that `reason` is about; undefined where it is about none. */
+  readonly requirement: Requirement | undefined;
   readonly retryAfterSeconds: number | undefined;
   /** Where Kratos sends a browser to put it right. */
   readonly remedyUrl: string | undefined;
@@ -27,7 +29,15 @@ export type Verdict = Allow | Deny;
 export function deny(
   reason: DenyReason,
   rule?: Rule,
-  { retryAfterSeconds, remedyUrl }: { retryAfterSeconds?: number | undefined; remedyUrl?: string | undefined } = {},
+  {
+    requirement,
+    retryAfterSeconds,
+    remedyUrl,
+  }: {
+    requirement?: Requirement | undefined;
+    retryAfterSeconds?: number | undefined;
+    remedyUrl?: string | undefined;
+  } = {},
 ): Deny {
-  return { kind: 'deny', reason, rule, retryAfterSeconds, remedyUrl };
+  return { kind: 'deny', reason, rule, requirement, retryAfterSeconds, remedyUrl };
 }
