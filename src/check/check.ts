@@ -9,7 +9,7 @@ import type { Identity, Verifier } from './identity/identity.ts';
 import type { Log } from './log.ts';
 import type { CheckRequest } from './request/check-request.ts';
 import { normalise } from './request/normalise.ts';
-import { findRule } from './rule/find-rule.ts';
+import { createFindRule, type FindRule } from './rule/find-rule.ts';
 import { deny, type Verdict } from './verdict.ts';
 
 export interface CheckParts {
@@ -24,9 +24,10 @@ export interface CheckParts {
 export type Check = (request: CheckRequest) => Promise<Verdict>;
 
 export function createCheck(parts: CheckParts): Check {
+  const findRule = createFindRule(parts.config.rules);
   return async (request) => {
     try {
-      return await judge(request, parts);
+      return await judge(request, findRule, parts);
     } catch (error) {
       parts.log.error(
         { err: { name: error instanceof Error ? error.name : typeof error, stack: stackOf(error) } },
@@ -37,11 +38,11 @@ export function createCheck(parts: CheckParts): Check {
   };
 }
 
-async function judge(request: CheckRequest, parts: CheckParts): Promise<Verdict> {
+async function judge(request: CheckRequest, findRule: FindRule, parts: CheckParts): Promise<Verdict> {
   const target = normalise(request);
   if (!target) return deny('path_ambiguous');
 
-  const rule = findRule(parts.config.rules, target);
+  const rule = findRule(target);
   if (!rule) return deny('no_rule');
   if (rule.access.kind === 'anyone') return anonymous(rule);
   if (request.preflight) return preflight(request, rule);
