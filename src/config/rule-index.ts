@@ -6,12 +6,13 @@ import { ANY, type HostPattern, type PathGlob } from './pattern.ts';
 /** What rules are matched on. */
 export type Matched = Pick<Rule, 'host' | 'path' | 'methods'>;
 
-/** Of globs that end at one node: positions in the order of the file, the least for each way to match. */
+/** Of globs that end at one node: positions in the order of the file. */
 interface Ends {
-  /** Whatever its methods. */
   readonly first: number;
-  everyMethod: number;
-  byMethod: Map<string, number> | undefined;
+  /** Of the first rule; undefined where it takes every method. Rules with the same methods share them. */
+  readonly methods: ReadonlySet<string> | undefined;
+  /** Of later rules, which matter where the first does not take the method. */
+  later: { everyMethod: number; readonly byMethod: Map<string, number> } | undefined;
 }
 
 interface Node {
@@ -31,10 +32,12 @@ export interface Covering {
   readonly first: number | undefined;
   /** The first that takes every method. */
   readonly everyMethod: number | undefined;
-  /** Whether one of them takes the method, among those that name methods. */
+  /** Whether one of them takes the method. */
   takes(method: string): boolean;
 }
 
+/** Globs can be written such that each is overlapped by every other: then reading them would take their square. */
+const MAX_COVER_STEPS = 5_000_000;
 /** Larger than the position of any rule. */
 const NONE = Number.POSITIVE_INFINITY;
 const DOT = 0x2e;
@@ -46,14 +49,18 @@ export class RuleIndex {
   readonly #suffixes = new Map<string, Node>();
   /** A host is looked up by as many of its own suffixes as there are lengths. */
   readonly #suffixLengths = new Set<number>();
+  readonly #methodSets = new Map<string, ReadonlySet<string>>();
   #depth = 0;
+  #coverSteps = 0;
 
   /** `position` grows from call to call. */
   add({ host, path, methods }: Matched, position: number): void {
     let node = this.#rootFor(host, position);
     for (const segment of path.segments) node = childOf(node, segment, position);
     const end = path.rest ? 'rest' : 'exact';
-    node[end] = withRule(node[end], methods, position);
+    const ends = node[end];
+    if (ends) addLater(ends, methods, position);
+    else node[end] = { first: position, methods: methods && this.#shared(methods), later: undefined };
     this.#depth = Math.max(this.#depth, path.segments.length);
   }
 
@@ -71,14 +78,19 @@ export class RuleIndex {
     return best === NONE ? undefined : best;
   }
 
-  /** Which rules match whatever this one does, methods aside. */
-  covering({ host, path }: Matched): Covering {
-    const ends = [...this.#rootsOver(host)].flatMap((root) => endsOver(root, path));
+  /**
+   * Which rules match whatever this one does, methods aside. Undefined where that has taken too many steps, all calls
+   * together: ten thousand rules as people write them take a tenth of a million.
+   */
+  covering({ host, path }: Matched): Covering | undefined {
+    const ends: Ends[] = [];
+    for (const root of this.#rootsOver(host)) this.#coverSteps += collectEndsOver(root, path, ends);
+    if (this.#coverSteps > MAX_COVER_STEPS) return undefined;
     const least = (of: (one: Ends) => number) => finite(ends.reduce((found, one) => Math.min(found, of(one)), NONE));
     return {
       first: least((one) => one.first),
-      everyMethod: least((one) => one.everyMethod),
-      takes: (method) => ends.some(({ byMethod }) => byMethod?.has(method)),
+      everyMethod: least((one) => (one.methods ? (one.later?.everyMethod ?? NONE) : one.first)),
+      takes: (method) => ends.some((one) => firstFor(one, method) !== NONE),
     };
   }
 
@@ -91,6 +103,16 @@ export class RuleIndex {
     const suffix = host.suffix ?? '';
     this.#suffixLengths.add(suffix.length);
     return grown(this.#suffixes, suffix, position);
+  }
+
+  #shared(methods: readonly string[]): ReadonlySet<string> {
+    const key = methods.join(' ');
+    let set = this.#methodSets.get(key);
+    if (!set) {
+      set = new Set(methods);
+      this.#methodSets.set(key, set);
+    }
+    return set;
   }
 
   /** For every host that the pattern matches. */
@@ -130,14 +152,13 @@ function childOf(node: Node, segment: string | typeof ANY, position: number): No
 }
 
 /** Earlier rules stand: the first that matches wins. */
-function withRule(ends: Ends | undefined, methods: readonly string[] | undefined, position: number): Ends {
-  const changed = ends ?? { first: position, everyMethod: NONE, byMethod: undefined };
-  if (!methods) changed.everyMethod = Math.min(changed.everyMethod, position);
+function addLater(ends: Ends, methods: readonly string[] | undefined, position: number): void {
+  if (!ends.methods) return;
+  ends.later ??= { everyMethod: NONE, byMethod: new Map() };
+  if (!methods) ends.later.everyMethod = Math.min(ends.later.everyMethod, position);
   for (const method of methods ?? []) {
-    changed.byMethod ??= new Map();
-    if (!changed.byMethod.has(method)) changed.byMethod.set(method, position);
+    if (!ends.later.byMethod.has(method)) ends.later.byMethod.set(method, position);
   }
-  return changed;
 }
 
 function finite(position: number): number | undefined {
@@ -177,13 +198,14 @@ function firstBelow(root: Node | undefined, segments: readonly string[], method:
   }
 }
 
-function firstFor({ everyMethod, byMethod }: Ends, method: string): number {
-  return Math.min(everyMethod, byMethod?.get(method) ?? NONE);
+function firstFor({ first, methods, later }: Ends, method: string): number {
+  if (!methods || methods.has(method)) return first;
+  return later ? Math.min(later.everyMethod, later.byMethod.get(method) ?? NONE) : NONE;
 }
 
-/** Where the globs below `root` end that match every path which `path` matches. */
-function endsOver(root: Node, path: PathGlob): Ends[] {
-  const ends: Ends[] = [];
+/** Adds where the globs below `root` end that match every path which `path` matches; the number of nodes visited. */
+function collectEndsOver(root: Node, path: PathGlob, ends: Ends[]): number {
+  let steps = 1;
   let level = [root];
   for (const segment of path.segments) {
     const next: Node[] = [];
@@ -194,10 +216,11 @@ function endsOver(root: Node, path: PathGlob): Ends[] {
       if (any && segment !== '') next.push(any);
     }
     level = next;
+    steps += level.length;
   }
   for (const { exact, rest } of level) {
     if (rest) ends.push(rest);
     if (exact && !path.rest) ends.push(exact);
   }
-  return ends;
+  return steps;
 }

@@ -19,12 +19,15 @@ export function resolveRules(file: ConfigFile, upstreams: ReadonlyMap<string, Up
   if (!entries) return [impliedRule(file, upstreams)];
   const rules: Rule[] = [];
   const names = new Set<string>();
+  const accesses = new Map<string, Access>();
   const index = new RuleIndex();
+  let canTell = true;
   for (const [i, entry] of entries.entries()) {
-    const rule = resolveRule(entry, file, upstreams, ['rules', i], report);
+    const resolved = resolveRule(entry, file, upstreams, ['rules', i], report);
+    const rule = { ...resolved, access: shared(accesses, resolved.access) };
     if (names.has(rule.name)) reportNameTaken(rule, ['rules', i], report);
     if (!isRefused(rule)) {
-      reportNeverMatches(rule, rules, index, ['rules', i], report);
+      if (canTell) canTell = reportNeverMatches(rule, rules, index, ['rules', i], report);
       reportTakenByOry(rule, file.edge.ory_path, ['rules', i], report);
       index.add(rule, i);
     }
@@ -47,6 +50,14 @@ function impliedRule(file: ConfigFile, upstreams: ReadonlyMap<string, Upstream>)
     unauthenticated: 'deny',
     corsOrigins: undefined,
   };
+}
+
+/** Thousands of rules ask for a few things: each stands in memory once. */
+function shared(known: Map<string, Access>, access: Access): Access {
+  const key = JSON.stringify(access);
+  const same = known.get(key) ?? access;
+  known.set(key, same);
+  return same;
 }
 
 const ANY_SESSION: SessionRequirement = { kind: 'session', aal: undefined, maxAgeMs: undefined };
@@ -228,17 +239,33 @@ function reportNameTaken({ name }: Rule, path: Path, report: Report): void {
   });
 }
 
-/** A rule whose requests are all taken by earlier ones is a mistake, and often a hole: it is refused. */
-function reportNeverMatches(rule: Rule, earlier: readonly Rule[], index: RuleIndex, path: Path, report: Report): void {
+/** A rule whose requests are all taken by earlier ones is a mistake, and often a hole: it is refused. False: no telling. */
+function reportNeverMatches(
+  rule: Rule,
+  earlier: readonly Rule[],
+  index: RuleIndex,
+  path: Path,
+  report: Report,
+): boolean {
   const covering = index.covering(rule);
+  if (!covering) {
+    report({
+      path: [...path, 'match', 'path'],
+      problem: 'the rules up to here overlap in more ways than can be checked',
+      fix: 'Write fewer of them that differ only in where they have "*"',
+    });
+    return false;
+  }
   const taken = rule.methods?.every((method) => covering.takes(method));
   const shadow = earlier[covering.everyMethod ?? (taken ? covering.first : undefined) ?? earlier.length];
-  if (!shadow) return;
-  report({
-    path: [...path, 'match'],
-    problem: `the rule can never match: "${shadow.name}" before it takes every such request`,
-    fix: 'Move it up, or take it out',
-  });
+  if (shadow) {
+    report({
+      path: [...path, 'match'],
+      problem: `the rule can never match: "${shadow.name}" before it takes every such request`,
+      fix: 'Move it up, or take it out',
+    });
+  }
+  return true;
 }
 
 /** Everything below `edge.ory_path` is Ory's, before any rule. */
