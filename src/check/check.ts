@@ -5,7 +5,7 @@ import type { Clock } from './clock.ts';
 import { type BearerReading, bearerReading, extract } from './credential/extract.ts';
 import { type Attempt, attemptWith, attemptWithout, strongest, unmet } from './decide.ts';
 import type { IdentityCache } from './identity/cache/memory.ts';
-import type { Identity, Verifier } from './identity/identity.ts';
+import type { Identity, Verification, Verifier } from './identity/identity.ts';
 import { type Log, ThrottledLog } from './log.ts';
 import type { CheckRequest } from './request/check-request.ts';
 import { normalise } from './request/normalise.ts';
@@ -51,8 +51,9 @@ async function judge(request: CheckRequest, parts: CheckParts): Promise<Verdict>
 
   const reading = bearerReading(rule.access.anyOf);
   const failed: Exclude<Attempt, { kind: 'satisfied' }>[] = [];
+  const settled: Settled = new Map();
   for (const requirement of rule.access.anyOf) {
-    const attempt = await attemptOne(request, requirement, reading, parts);
+    const attempt = await attemptOne(request, requirement, reading, settled, parts);
     if (attempt.kind === 'satisfied') {
       const { identity, setCookie } = attempt;
       return { kind: 'allow', reason: identity.kind, rule, identity, setCookie };
@@ -71,10 +72,14 @@ async function judge(request: CheckRequest, parts: CheckParts): Promise<Verdict>
   }
 }
 
+/** What a kind's credential came to in this check, where that was no identity: an outage is waited for once. */
+type Settled = Map<Requirement['kind'], Verification>;
+
 async function attemptOne(
   request: CheckRequest,
   requirement: Requirement,
   reading: BearerReading,
+  settled: Settled,
   parts: CheckParts,
 ): Promise<Attempt> {
   const extraction = extract(request, requirement.kind, reading, parts.config.sessions?.cookies ?? []);
@@ -83,7 +88,9 @@ async function attemptOne(
   if (!verifier) throw new Error(`no verifier for ${requirement.kind}`);
   // A login or a second factor that has just been given is not denied from memory.
   const enough = (identity: Identity) => requirement.kind === 'token' || !unmet(identity, requirement, parts.clock());
-  const verification = await parts.cache.verify(extraction.credential, verifier, enough);
+  const verification =
+    settled.get(requirement.kind) ?? (await parts.cache.verify(extraction.credential, verifier, enough));
+  if (verification.kind !== 'verified') settled.set(requirement.kind, verification);
   return attemptWith(verification, requirement, parts.clock());
 }
 
