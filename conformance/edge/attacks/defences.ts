@@ -151,7 +151,8 @@ export const REMOVALS: readonly Removal[] = [
     what: 'the comparison segment by segment',
     file: 'src/config/pattern.ts',
     from: '  const wanted = glob.segments;\n',
-    to: "  const wanted = glob.segments;\n  if (!new RegExp(`^${wanted.map((one) => (one === ANY ? '(?:[^/]+/?)+' : one)).join('/')}$`).test(segments.join('/'))) return false;\n",
+    // An expression that backtracks, on few enough characters to come to an end.
+    to: "  const wanted = glob.segments;\n  if (/^(?:[^/]+\\/?)+$/.test(`${segments.join('/').slice(0, 18)}//`)) return false;\n",
     test: 'paths.test.ts',
     name: 'an adversarial path is judged in under 10 ms',
   },
