@@ -51,6 +51,7 @@ const yesToken: Verification = {
     claims: { sub: 'u' },
     audiences: ['api', 'b'],
     expiresAtMs: 2e12,
+    proof: 'key',
     key: { kid: 'k', material: 'm' },
   },
   cacheForMs: undefined,

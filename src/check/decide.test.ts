@@ -11,7 +11,14 @@ function session(given: JsonObject): Identity {
 }
 
 function token(claims: JsonObject, audiences: readonly string[] = ['api']): Identity {
-  return { kind: 'token', claims, audiences, expiresAtMs: NOW + 60_000, key: { kid: 'k', material: 'm' } };
+  return {
+    kind: 'token',
+    claims,
+    audiences,
+    proof: 'key',
+    expiresAtMs: NOW + 60_000,
+    key: { kid: 'k', material: 'm' },
+  };
 }
 
 function sessionWith(given: Partial<SessionRequirement>): SessionRequirement {
@@ -104,13 +111,13 @@ describe('what a person is asked for at Kratos', () => {
     [{ aal: 'aal1' }, 'aal0', 'aal_insufficient', 'refresh=true'],
   ])('by a rule with %j, at %s: %s, %s', (given, level, reason, loginQuery) => {
     const of = { authenticator_assurance_level: level, authenticated_at: old };
-    expect(refusal(given, of)).toEqual({ kind: 'refused', reason, loginQuery });
+    expect(refusal(given, of)).toMatchObject({ kind: 'refused', reason, loginQuery });
   });
 
   test('is what Kratos says where it says no itself, whatever the rule is', () => {
     const said = { kind: 'rejected', reason: 'aal_insufficient', ory: false } as const;
     for (const requirement of [sessionWith({}), sessionWith({ aal: 'aal1' }), sessionWith({ maxAgeMs: 1 })]) {
-      expect(attemptWith({ ...said, remedyUrl: 'https://k/x' }, requirement, NOW)).toEqual({
+      expect(attemptWith({ ...said, remedyUrl: 'https://k/x' }, requirement, NOW)).toMatchObject({
         kind: 'refused',
         reason: 'aal_insufficient',
         remedyUrl: 'https://k/x',
@@ -124,7 +131,7 @@ describe('what a person is asked for at Kratos', () => {
   test('is nothing for a token', () => {
     const verification = { kind: 'verified', identity: token({}), cacheForMs: undefined, setCookie: [] } as const;
     const lacking = attemptWith(verification, { ...TOKEN, scopes: ['a'] }, NOW);
-    expect(lacking).toEqual({ kind: 'refused', reason: 'scope_insufficient', loginQuery: undefined });
+    expect(lacking).toMatchObject({ kind: 'refused', reason: 'scope_insufficient', loginQuery: undefined });
   });
 });
 
@@ -239,7 +246,11 @@ describe('the claims of a token', () => {
 
 describe('of alternatives that were not satisfied stands', () => {
   const missing: Attempt = { kind: 'missing' };
-  const refused = (reason: 'session_invalid' | 'token_expired'): Attempt => ({ kind: 'refused', reason });
+  const refused = (reason: 'session_invalid' | 'token_expired'): Attempt => ({
+    kind: 'refused',
+    reason,
+    requirement: TOKEN,
+  });
   const down: Attempt = { kind: 'unavailable', reason: 'ory_unreachable', retryAfterSeconds: 1 };
   const of = (...attempts: Attempt[]) => strongest(attempts as Parameters<typeof strongest>[0]);
 

@@ -11,6 +11,7 @@ export type Attempt =
   | {
       readonly kind: 'refused';
       readonly reason: RejectReason;
+      readonly requirement: Requirement;
       /** Where Kratos itself sends a browser to put it right. */
       readonly remedyUrl?: string | undefined;
       readonly loginQuery?: LoginQuery | undefined;
@@ -26,14 +27,14 @@ export type Attempt =
 export type LoginQuery = 'aal=aal2' | 'refresh=true' | 'refresh=true&aal=aal2';
 
 /** Of a credential that was not even found, or not readable. */
-export function attemptWithout(extraction: Exclude<Extraction, { kind: 'found' }>): Attempt {
+export function attemptWithout(extraction: Exclude<Extraction, { kind: 'found' }>, requirement: Requirement): Attempt {
   switch (extraction.kind) {
     case 'absent':
       return { kind: 'missing' };
     case 'malformed':
-      return { kind: 'refused', reason: 'credential_malformed' };
+      return { kind: 'refused', reason: 'credential_malformed', requirement };
     case 'ambiguous':
-      return { kind: 'refused', reason: 'credential_ambiguous' };
+      return { kind: 'refused', reason: 'credential_ambiguous', requirement };
   }
 }
 
@@ -44,6 +45,7 @@ export function attemptWith(verification: Verification, requirement: Requirement
       return {
         kind: 'refused',
         reason: verification.reason,
+        requirement,
         remedyUrl: verification.remedyUrl,
         loginQuery: verification.reason === 'aal_insufficient' ? 'aal=aal2' : undefined,
       };
@@ -52,7 +54,7 @@ export function attemptWith(verification: Verification, requirement: Requirement
     case 'verified': {
       const reason = unmet(verification.identity, requirement, nowMs);
       return reason
-        ? { kind: 'refused', reason, loginQuery: loginQueryFor(reason, requirement) }
+        ? { kind: 'refused', reason, requirement, loginQuery: loginQueryFor(reason, requirement) }
         : { kind: 'satisfied', identity: verification.identity, setCookie: verification.setCookie };
     }
   }

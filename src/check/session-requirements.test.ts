@@ -257,6 +257,7 @@ describe('any_of a session with the second factor and a token', () => {
       kind: 'token',
       claims: { sub: 'u' },
       audiences: ['api'],
+      proof: 'key',
       expiresAtMs: 2e12,
       key: { kid: 'k', material: 'm' },
     },

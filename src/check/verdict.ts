@@ -1,5 +1,5 @@
 // The outcome of a check, before a transport writes it. No I/O.
-import type { Rule } from '../config/config.ts';
+import type { Requirement, Rule } from '../config/config.ts';
 import type { LoginQuery } from './decide.ts';
 import type { Identity } from './identity/identity.ts';
 import type { AllowReason, DenyReason } from './reason.ts';
@@ -18,6 +18,8 @@ export interface Deny {
   readonly reason: DenyReason;
   /** Undefined where no rule was reached. */
   readonly rule: Rule | undefined;
+  /** The alternative of the rule that `reason` is about; undefined where it is about none. */
+  readonly requirement: Requirement | undefined;
   readonly retryAfterSeconds: number | undefined;
   /** Where Kratos itself sends a browser to put it right. */
   readonly remedyUrl: string | undefined;
@@ -30,9 +32,11 @@ export type Verdict = Allow | Deny;
 export function deny(
   reason: DenyReason,
   rule?: Rule,
-  { retryAfterSeconds, remedyUrl, loginQuery }: DenyDetails = {},
+  { requirement, retryAfterSeconds, remedyUrl, loginQuery }: DenyDetails = {},
 ): Deny {
-  return { kind: 'deny', reason, rule, retryAfterSeconds, remedyUrl, loginQuery };
+  return { kind: 'deny', reason, rule, requirement, retryAfterSeconds, remedyUrl, loginQuery };
 }
 
-type DenyDetails = { readonly [K in 'retryAfterSeconds' | 'remedyUrl' | 'loginQuery']?: Deny[K] | undefined };
+type DenyDetails = {
+  readonly [K in 'requirement' | 'retryAfterSeconds' | 'remedyUrl' | 'loginQuery']?: Deny[K] | undefined;
+};

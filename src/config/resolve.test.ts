@@ -330,6 +330,60 @@ describe('identity headers', () => {
   });
 });
 
+describe('where opaque tokens are asked about', () => {
+  const rule = 'rules: [{ name: a, match: { path: / }, require: { token: {} } }]\n';
+  const text = (ory: string) =>
+    `ory: { ${ory} }\nedge: { upstream: "http://u:1" }\ntokens: { audiences: [a] }\n${rule}`;
+  const there = 'hydra: { public_url: "https://h", issuer: "https://h/"';
+  test.each([
+    ['nowhere', `${there} }`, undefined],
+    ['Hydra’s admin API', `${there}, admin_url: "http://h:4445/" }`, ['http://h:4445', undefined]],
+    ['nowhere without a key', 'url: "https://a"', undefined],
+    ['the project, with its key', 'url: "https://a/", api_key: k', ['https://a', 'k']],
+    [
+      'Hydra’s admin API, without the key of another host',
+      'url: "https://a", api_key: k, hydra: { admin_url: "https://a.evil" }',
+      ['https://a.evil', undefined],
+    ],
+    [
+      'Hydra’s admin API, without the key on another port',
+      'url: "https://a", api_key: k, hydra: { admin_url: "https://a:444" }',
+      ['https://a:444', undefined],
+    ],
+    [
+      'Hydra’s admin API, without the key in clear text',
+      'url: "https://a", api_key: k, hydra: { admin_url: "http://a" }',
+      ['http://a', undefined],
+    ],
+    [
+      'the project’s admin API, with the key',
+      'url: "https://a", api_key: k, hydra: { admin_url: "https://a/x" }',
+      ['https://a/x', 'k'],
+    ],
+    ['nowhere for a Hydra of one’s own beside a project', `url: "https://a", api_key: k, ${there} }`, undefined],
+    [
+      'nowhere for keys of one’s own beside a project',
+      'url: "https://a", api_key: k, hydra: { jwks_url: "https://h/jwks" }',
+      undefined,
+    ],
+    [
+      'the project, for a domain of its own',
+      'url: "https://a", api_key: k, hydra: { issuer: "https://b" }',
+      ['https://a', 'k'],
+    ],
+  ])('%s', (_, ory, expected) => {
+    const found = parse(text(ory)).tokens?.introspection;
+    expect(found).toEqual(expected && { url: `${expected[0]}/admin/oauth2/introspect`, apiKey: expected[1] });
+  });
+
+  test('the key is not sent without encryption, but on this machine', () => {
+    expect(faultsOf(text('url: "http://a", api_key: k'))).toEqual([
+      expect.stringContaining('ory.api_key: the key would be sent to http://a without encryption'),
+    ]);
+    expect(parse(text('url: "http://127.0.0.1:4455", api_key: k')).tokens?.introspection?.apiKey).toBe('k');
+  });
+});
+
 describe('Kratos’s own login flow', () => {
   const flow = (ory: string, edge = '') =>
     parse(

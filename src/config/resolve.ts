@@ -133,16 +133,24 @@ function resolveTokens(file: ConfigFile, report: (fault: Fault) => void): TokenS
     issuer: issuer ?? '',
     jwksUrl: jwksUrl ?? '',
     clockSkewMs: ms(file.tokens?.clock_skew ?? '60s'),
-    introspection: resolveIntrospection(file, report),
+    introspection: resolveIntrospection(file, jwksUrl, report),
   };
 }
 
-/** Self-hosted by `hydra.admin_url`; on Ory Network by the key that it asks for, which goes to its host alone. */
-function resolveIntrospection(file: ConfigFile, report: (fault: Fault) => void): IntrospectionSettings | undefined {
+/**
+ * Self-hosted by `hydra.admin_url`; on Ory Network by the key that it asks for, which goes to its host alone. A project is
+ * not asked about the tokens of a Hydra whose keys are elsewhere.
+ */
+function resolveIntrospection(
+  file: ConfigFile,
+  jwksUrl: string | undefined,
+  report: (fault: Fault) => void,
+): IntrospectionSettings | undefined {
   const { hydra, url, api_key: apiKey } = file.ory;
-  const base = hydra?.admin_url ?? (apiKey === undefined ? undefined : url);
+  const project = url !== undefined && jwksUrl !== undefined && isSameOrigin(jwksUrl, url) ? url : undefined;
+  const base = hydra?.admin_url ?? (apiKey === undefined ? undefined : project);
   if (base === undefined) return undefined;
-  const withKey = apiKey !== undefined && url !== undefined && new URL(base).origin === new URL(url).origin;
+  const withKey = apiKey !== undefined && url !== undefined && isSameOrigin(base, url);
   if (withKey && !isPrivateWay(base)) {
     report({
       path: ['ory', 'api_key'],
@@ -152,6 +160,10 @@ function resolveIntrospection(file: ConfigFile, report: (fault: Fault) => void):
     });
   }
   return { url: `${withoutSlash(base)}${INTROSPECT}`, apiKey: withKey ? apiKey : undefined };
+}
+
+function isSameOrigin(one: string, other: string): boolean {
+  return new URL(one).origin === new URL(other).origin;
 }
 
 const INTROSPECT = '/admin/oauth2/introspect';

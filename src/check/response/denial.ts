@@ -4,6 +4,7 @@ import type { Config } from '../../config/config.ts';
 import { DENIALS } from '../reason.ts';
 import type { CheckRequest } from '../request/check-request.ts';
 import type { Deny } from '../verdict.ts';
+import { bearerChallenge } from './bearer-challenge.ts';
 import { corsHeaders } from './cors.ts';
 import type { HeaderPair } from './identity-headers.ts';
 import { bounce } from './login-loop.ts';
@@ -56,7 +57,7 @@ function problem(verdict: Deny, request: CheckRequest, config: Config): Denial {
       'retry-after',
       String(Math.min(Math.max(verdict.retryAfterSeconds ?? 1, 1), MAX_RETRY_AFTER_SECONDS)),
     ]);
-  const challenge = status === 401 ? bearerChallenge(verdict, config) : undefined;
+  const challenge = bearerChallenge(verdict, config);
   if (challenge !== undefined) headers.push(['www-authenticate', challenge]);
   const type = `urn:ory-envoy:reason:${verdict.reason}`;
   const remedy = remedyOf(verdict, config);
@@ -74,15 +75,6 @@ function problem(verdict: Deny, request: CheckRequest, config: Config): Denial {
     }),
     loginLoop: false,
   };
-}
-
-/** RFC 6750, section 3: the error is named only where a token was presented. */
-function bearerChallenge(verdict: Deny, config: Config): string | undefined {
-  const access = verdict.rule?.access;
-  if (access?.kind !== 'require' || !access.anyOf.some((one) => one.kind === 'token')) return undefined;
-  const realm = `Bearer realm="${config.edge.publicUrl}"`;
-  if (!verdict.reason.startsWith('token_')) return realm;
-  return `${realm}, error="invalid_token", error_description="${DENIALS[verdict.reason].title}"`;
 }
 
 /** Envoy's, where it looks like one; it is written into answers and logs. */
