@@ -9,7 +9,7 @@ import type { Identity, Verification, Verifier } from './identity/identity.ts';
 import { type Log, ThrottledLog } from './log.ts';
 import type { CheckRequest } from './request/check-request.ts';
 import { normalise } from './request/normalise.ts';
-import { findRule } from './rule/find-rule.ts';
+import { createFindRule, type FindRule } from './rule/find-rule.ts';
 import { deny, type Verdict } from './verdict.ts';
 
 export interface CheckParts {
@@ -24,10 +24,11 @@ export interface CheckParts {
 export type Check = (request: CheckRequest) => Promise<Verdict>;
 
 export function createCheck(parts: CheckParts): Check {
+  const findRule = createFindRule(parts.config.rules);
   const missed = new ThrottledLog(parts.log, parts.clock);
   return async (request) => {
     try {
-      const verdict = await judge(request, parts);
+      const verdict = await judge(request, findRule, parts);
       if (verdict.reason === 'token') noteMissed(request, missed);
       return verdict;
     } catch (error) {
@@ -40,11 +41,11 @@ export function createCheck(parts: CheckParts): Check {
   };
 }
 
-async function judge(request: CheckRequest, parts: CheckParts): Promise<Verdict> {
+async function judge(request: CheckRequest, findRule: FindRule, parts: CheckParts): Promise<Verdict> {
   const target = normalise(request);
   if (!target) return deny('path_ambiguous');
 
-  const rule = findRule(parts.config.rules, target);
+  const rule = findRule(target);
   if (!rule) return deny('no_rule');
   if (rule.access.kind === 'anyone') return anonymous(rule);
   if (request.preflight) return preflight(request, rule);
@@ -72,7 +73,7 @@ async function judge(request: CheckRequest, parts: CheckParts): Promise<Verdict>
   }
 }
 
-/** What a kind's credential came to in this check, where that was no identity: an outage is waited for once. */
+/** What the one credential of a kind has come to in this check: several alternatives ask once, and wait for one outage. */
 type Settled = Map<Requirement['kind'], Verification>;
 
 async function attemptOne(
@@ -88,9 +89,13 @@ async function attemptOne(
   if (!verifier) throw new Error(`no verifier for ${requirement.kind}`);
   // A login or a second factor that has just been given is not denied from memory.
   const enough = (identity: Identity) => requirement.kind === 'token' || !unmet(identity, requirement, parts.clock());
-  const verification =
-    settled.get(requirement.kind) ?? (await parts.cache.verify(extraction.credential, verifier, enough));
-  if (verification.kind !== 'verified') settled.set(requirement.kind, verification);
+  const before = settled.get(requirement.kind);
+  const verification = before
+    ? // A stale identity may be enough for one alternative and not for another.
+      ((before.kind === 'unavailable' ? parts.cache.stale(extraction.credential, verifier, enough) : undefined) ??
+      before)
+    : await parts.cache.verify(extraction.credential, verifier, enough);
+  settled.set(requirement.kind, verification);
   return attemptWith(verification, requirement, parts.clock());
 }
 

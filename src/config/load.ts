@@ -1,28 +1,14 @@
 // Reading a configuration file: YAML, environment, schema, resolution. Reads the file; everything else is pure.
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import {
-  type Document,
-  isAlias,
-  isMap,
-  isNode,
-  isScalar,
-  isSeq,
-  LineCounter,
-  type ParsedNode,
-  parseAllDocuments,
-} from 'yaml';
+import { isAlias, isMap, isNode, isScalar, isSeq } from 'yaml';
 import type { Config } from './config.ts';
-import { ConfigError, type Fault, keyName, type LocatedFault } from './fault.ts';
+import { MAX_DEPTH, nameOf, plainValue, readDocument, wholeFile, type YamlDocument } from './document.ts';
+import { ConfigError, type Fault, keyName, type LocatedFault, MAX_FAULTS } from './fault.ts';
 import { resolve } from './resolve.ts';
 import { configSchema } from './schema.ts';
 import { faultsOfIssue } from './schema-faults.ts';
 
-/** A larger file is refused before it is parsed: reading some YAML takes time in the square of its size. */
-const MAX_BYTES = 512 * 1024;
-const MAX_DEPTH = 64;
-/** More faults than this help nobody, and each costs a search for its place. */
-const MAX_FAULTS = 100;
 const VARIABLE = /\$\{([^}]*)(\}?)/g;
 
 export interface LoadOptions {
@@ -56,24 +42,23 @@ export async function readConfigFile(file: string): Promise<string> {
  * @throws {ConfigError} with every fault found.
  */
 export function parseConfig(source: string, file: string, options: LoadOptions = {}): Config {
-  const text = source.replace(/^\uFEFF/, '');
-  if (Buffer.byteLength(text) > MAX_BYTES)
-    throw wholeFile(file, `it is larger than ${MAX_BYTES} bytes`, 'Split it: one file is one edge');
-  const lines = new LineCounter();
-  const document = parseDocument(text, file, lines);
-  const stopAt = (faults: readonly Fault[]) => {
-    if (faults.length === 0) return;
-    const located = faults.slice(0, MAX_FAULTS).map((fault) => locateFault(fault, file, document, lines));
-    throw new ConfigError(located.sort(byPlace));
-  };
+  const document = readDocument(source.replace(/^\uFEFF/, ''), file);
   const faults: Fault[] = [];
-  refuseUnreadable(document, faults);
-  substitute(document, options.env ?? process.env, faults);
-  stopAt(faults);
-  const parsed = configSchema.safeParse(toPlain(document, file), { reportInput: true });
-  if (!parsed.success) throw stopAt(parsed.error.issues.flatMap((issue) => faultsOfIssue(issue)));
-  const config = resolve(parsed.data, (fault) => faults.push(fault));
-  stopAt(faults);
+  const failure = () => new ConfigError(faults.map((fault) => locateFault(fault, file, document)).sort(byPlace));
+  const report = (fault: Fault) => {
+    faults.push(fault);
+    if (faults.length === MAX_FAULTS) throw failure();
+  };
+  refuseUnreadable(document, report);
+  substitute(document, options.env ?? process.env, report);
+  if (faults.length > 0) throw failure();
+  const parsed = configSchema.safeParse(plainValue(document.contents, file), { reportInput: true });
+  if (!parsed.success) {
+    for (const issue of parsed.error.issues) for (const fault of faultsOfIssue(issue)) report(fault);
+    throw failure();
+  }
+  const config = resolve(parsed.data, report);
+  if (faults.length > 0) throw failure();
   return config;
 }
 
@@ -87,72 +72,13 @@ function unreadable(file: string, error: unknown): ConfigError {
   return wholeFile(file, problem, 'Name another with -c FILE');
 }
 
-function wholeFile(file: string, problem: string, fix: string): ConfigError {
-  return new ConfigError([{ file, line: 1, column: 1, key: '', problem, fix }]);
-}
-
-function parseDocument(text: string, file: string, lines: LineCounter): Document.Parsed {
-  let documents: Document.Parsed[];
-  try {
-    // One schema whatever a %YAML line says, and no tag that makes a value something else than it looks like.
-    const options = { schema: 'core', resolveKnownTags: false, uniqueKeys: false } as const;
-    documents = [
-      ...parseAllDocuments(text, { ...options, lineCounter: lines, prettyErrors: false }),
-    ] as Document.Parsed[];
-  } catch {
-    throw tooDeep(file);
-  }
-  const [document, second] = documents;
-  if (!document || document.contents === null || (isScalar(document.contents) && document.contents.value === null)) {
-    throw wholeFile(file, 'it is empty', 'Begin with ory: and edge:');
-  }
-  if (second) throw wholeFile(file, 'it holds more than one document', 'Take out the line "---"');
-  const errors = [...document.errors, ...document.warnings];
-  if (errors.some((error) => error.message.startsWith('Maximum call stack'))) throw tooDeep(file);
-  if (errors.length > 0) {
-    throw new ConfigError(
-      errors
-        .slice(0, MAX_FAULTS)
-        .map((error) => {
-          const { line, col } = lines.linePos(error.pos[0]);
-          return {
-            file,
-            line: Math.max(line, 1),
-            column: Math.max(col, 1),
-            key: '',
-            problem: `not YAML: ${sentence(error.message)}`,
-            fix: 'Mend the line',
-          };
-        })
-        .sort(byPlace),
-    );
-  }
-  return document;
-}
-
-function tooDeep(file: string): ConfigError {
-  return wholeFile(file, 'it is nested too deeply to be read', `Keep it under ${MAX_DEPTH} levels`);
-}
-
-function sentence(message: string): string {
-  return (message.split('\n')[0] ?? '').replace(/\.$/, '').replace(/ at line \d+, column \d+:?$/, '');
-}
-
-function toPlain(document: Document.Parsed, file: string): unknown {
-  try {
-    return document.toJS({ maxAliasCount: 50 });
-  } catch {
-    throw wholeFile(file, 'its aliases multiply without bound', 'Write the values out');
-  }
-}
-
 /** What would not arrive as it is written: a second key of the same name, `__proto__`, an alias of nothing. */
-function refuseUnreadable(document: Document.Parsed, faults: Fault[]): void {
+function refuseUnreadable({ contents }: YamlDocument, report: (fault: Fault) => void): void {
   const anchors = new Set<string>();
-  walk(document.contents, [], (node, path) => {
+  walk(contents, [], (node, path) => {
     if (isNode(node) && 'anchor' in node && node.anchor !== undefined) anchors.add(String(node.anchor));
     if (isAlias(node) && !anchors.has(node.source)) {
-      faults.push({ path, problem: `no anchor "&${node.source}" stands before it`, fix: 'Write the value out' });
+      report({ path, problem: `no anchor "&${node.source}" stands before it`, fix: 'Write the value out' });
     }
     if (!isMap(node)) return;
     const seen = new Set<string>();
@@ -160,34 +86,28 @@ function refuseUnreadable(document: Document.Parsed, faults: Fault[]): void {
       const name = nameOf(key);
       const at = isNode(key) ? key.range?.[0] : undefined;
       const where = { path: [...path, name], atKey: true, ...(at === undefined ? {} : { at }) };
-      if (seen.has(name))
-        faults.push({ ...where, problem: `the key "${name}" is given twice`, fix: 'Keep one of them' });
-      if (name === '__proto__')
-        faults.push({ ...where, problem: 'the key "__proto__" is not known', fix: 'Take it out' });
+      if (seen.has(name)) report({ ...where, problem: `the key "${name}" is given twice`, fix: 'Keep one of them' });
+      if (name === '__proto__') report({ ...where, problem: 'the key "__proto__" is not known', fix: 'Take it out' });
       seen.add(name);
     }
   });
 }
 
-function nameOf(key: unknown): string {
-  return String(isScalar(key) ? key.value : key);
-}
-
 /** Puts the environment's values in place of `${NAME}`, in scalars alone, so that a value can never become structure. */
 function substitute(
-  document: Document.Parsed,
+  { contents }: YamlDocument,
   env: Readonly<Record<string, string | undefined>>,
-  faults: Fault[],
+  report: (fault: Fault) => void,
 ): void {
-  walk(document.contents, [], (node, path) => {
+  walk(contents, [], (node, path) => {
     if (!isScalar(node) || typeof node.value !== 'string' || !node.value.includes('${')) return;
     node.value = node.value.replace(VARIABLE, (_, name: string, close: string) => {
       const value = Object.hasOwn(env, name) ? env[name] : undefined;
       if (close === '' || !/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) {
         // What stands there is not repeated: it may be a secret with a "${" in it.
-        faults.push({ path, problem: 'a "${" does not begin the name of a variable', fix: 'Write ${NAME}' });
+        report({ path, problem: 'a "${" does not begin the name of a variable', fix: 'Write ${NAME}' });
       } else if (value === undefined || value === '') {
-        faults.push({ path, problem: `the environment variable ${name} is not set`, fix: `Set it: export ${name}=…` });
+        report({ path, problem: `the environment variable ${name} is not set`, fix: `Set it: export ${name}=…` });
       }
       return value ?? '';
     });
@@ -208,8 +128,8 @@ function walk(
   }
 }
 
-function locateFault(fault: Fault, file: string, document: Document.Parsed, lines: LineCounter): LocatedFault {
-  const offset = fault.at ?? offsetOf(fault, document.contents);
+function locateFault(fault: Fault, file: string, { contents, lines }: YamlDocument): LocatedFault {
+  const offset = fault.at ?? offsetOf(fault, contents);
   const { line, col } = lines.linePos(offset);
   return {
     file,
@@ -222,7 +142,7 @@ function locateFault(fault: Fault, file: string, document: Document.Parsed, line
 }
 
 /** Where the value stands, else the nearest thing around it that does. */
-function offsetOf(fault: Fault, root: ParsedNode | null): number {
+function offsetOf(fault: Fault, root: YamlDocument['contents']): number {
   let node: unknown = root;
   let offset = 0;
   for (const [i, step] of fault.path.entries()) {

@@ -15,8 +15,7 @@ interface Schema {
 }
 
 /** Of keys that are parsed and refused; the same as `unsupported.ts` refuses. */
-const NOT_YET =
-  /^(?:cache\.redis|edge\.mcp|rules\[\]\.(?:match\.mcp|require\.(?:any_of|session\.|token\.(?:scopes|claims))))/;
+const NOT_YET = /^(?:cache\.redis|edge\.mcp|rules\[\]\.match\.mcp)/;
 
 /** Markdown, with a final line feed. */
 export function configReference(): string {
@@ -24,7 +23,7 @@ export function configReference(): string {
   const rows = [...rowsOf(schema, '')];
   const head = `# ory-envoy.yaml
 
-Every key. An unknown key, a bad value or a missing variable stops the start with file, line and column. \`\${NAME}\` in a value is read from the environment. Durations are written \`500ms\`, \`30s\`, \`15m\`, \`1h\`.
+Every key. An unknown key, a bad value or a missing variable stops the start with file, line and column. \`\${NAME}\` in a value is read from the environment. Durations are written \`500ms\`, \`30s\`, \`15m\`, \`1h\`. What rules mean, and what a client gets: [rules.md](rules.md).
 
 \`schema/ory-envoy.schema.json\` is the same for editors: \`# yaml-language-server: $schema=…\`.
 

@@ -383,3 +383,40 @@ describe('where opaque tokens are asked about', () => {
     expect(parse(text('url: "http://127.0.0.1:4455", api_key: k')).tokens?.introspection?.apiKey).toBe('k');
   });
 });
+
+describe('Kratos’s own login flow', () => {
+  const flow = (ory: string, edge = '') =>
+    parse(
+      `ory: ${ory}\nedge: { upstream: "http://u:1", public_url: "https://app.example"${edge} }\nrules: [{ name: a, match: { path: "/**" }, require: { session: {} } }]\n`,
+    ).sessions?.loginFlowUrl;
+  const FLOW = '/self-service/login/browser';
+
+  test.each([
+    ['is below ory.url', '{ url: https://a.example/ }', '', `https://a.example${FLOW}`],
+    ['is below kratos.public_url', '{ kratos: { public_url: "http://k:1/x" } }', '', `http://k:1/x${FLOW}`],
+    [
+      'is not a login page of one’s own',
+      '{ url: https://a.example, login_url: "https://l/login" }',
+      '',
+      `https://a.example${FLOW}`,
+    ],
+    [
+      'is login_url where that is it',
+      `{ url: https://a.example, login_url: "https://é.example/k${FLOW}" }`,
+      '',
+      `https://xn--9ca.example/k${FLOW}`,
+    ],
+    [
+      'is no page that is only called so',
+      `{ url: https://a.example, login_url: "https://l${FLOW}/" }`,
+      '',
+      `https://a.example${FLOW}`,
+    ],
+    [
+      'is below edge.ory_path',
+      `{ url: https://a.example, login_url: "https://l${FLOW}" }`,
+      ', ory_path: /.ory',
+      `https://app.example/.ory${FLOW}`,
+    ],
+  ])('%s', (_, ory, edge, url) => expect(flow(ory, edge)).toBe(url));
+});

@@ -39,7 +39,7 @@ export function resolve(file: ConfigFile, report: (fault: Fault) => void): Confi
   );
   const redirects = rules.some((rule) => rule.unauthenticated === 'redirect');
   return {
-    sessions: kinds.has('session') ? resolveSessions(file, report) : undefined,
+    sessions: kinds.has('session') ? resolveSessions(file, edge.ory, report) : undefined,
     tokens: kinds.has('token') ? resolveTokens(file, report) : undefined,
     loginUrl: redirects ? resolveLoginUrl(file, edge.ory, report) : undefined,
     oryTimeoutMs: ms(file.ory.timeout),
@@ -76,7 +76,11 @@ function withoutSlash(url: string): string {
   return url.replace(/\/+$/, '');
 }
 
-function resolveSessions(file: ConfigFile, report: (fault: Fault) => void): SessionSettings {
+function resolveSessions(
+  file: ConfigFile,
+  ory: OryOnOrigin | undefined,
+  report: (fault: Fault) => void,
+): SessionSettings {
   const url = file.ory.kratos?.public_url ?? file.ory.url;
   if (url === undefined) {
     report({
@@ -85,8 +89,22 @@ function resolveSessions(file: ConfigFile, report: (fault: Fault) => void): Sess
       fix: 'Give ory.url (Ory Network) or ory.kratos.public_url (self-hosted)',
     });
   }
-  return { kratosUrl: withoutSlash(url ?? ''), cookies: file.ory.session_cookies.map(cookieName) };
+  return {
+    kratosUrl: withoutSlash(url ?? ''),
+    cookies: file.ory.session_cookies.map(cookieName),
+    loginFlowUrl: loginFlowUrl(file, ory, url),
+  };
 }
+
+/** Where `login_url` is Kratos's own flow, it is the address that browsers know; a page of one's own takes no `aal`. */
+function loginFlowUrl(file: ConfigFile, ory: OryOnOrigin | undefined, kratosUrl: string | undefined): string {
+  const { login_url: loginUrl } = file.ory;
+  if (!ory && loginUrl !== undefined && new URL(loginUrl).pathname.endsWith(LOGIN_FLOW)) return inAscii(loginUrl);
+  const base = ory?.publicUrl ?? kratosUrl;
+  return base === undefined ? '' : inAscii(`${withoutSlash(base)}${LOGIN_FLOW}`);
+}
+
+const LOGIN_FLOW = '/self-service/login/browser';
 
 function cookieName(text: string): CookieName {
   return text.endsWith('*') ? { name: text.slice(0, -1), prefix: true } : { name: text, prefix: false };
@@ -160,7 +178,7 @@ function resolveLoginUrl(file: ConfigFile, ory: OryOnOrigin | undefined, report:
       fix: 'Give ory.login_url, ory.kratos.public_url or ory.url',
     });
   }
-  return base === undefined ? '' : inAscii(`${withoutSlash(base)}/self-service/login/browser`);
+  return base === undefined ? '' : inAscii(`${withoutSlash(base)}${LOGIN_FLOW}`);
 }
 
 /** As it can stand in a header: a host in Punycode, a path escaped. */

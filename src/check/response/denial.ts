@@ -9,7 +9,7 @@ import { corsHeaders } from './cors.ts';
 import type { HeaderPair } from './identity-headers.ts';
 import { bounce } from './login-loop.ts';
 import { loginLoopPage, PAGE_HEADERS } from './login-loop-page.ts';
-import { type Detour, detourOf } from './navigation.ts';
+import { detourOf, remedyOf } from './navigation.ts';
 
 export interface Denial {
   readonly status: number;
@@ -23,15 +23,15 @@ const MAX_RETRY_AFTER_SECONDS = 60;
 
 export function denialOf(verdict: Deny, request: CheckRequest, config: Config, nowMs: number): Denial {
   const detour = detourOf(verdict, request, config);
-  return detour ? awayTo(detour, verdict, request, config, nowMs) : problem(verdict, request, config);
+  return detour !== undefined ? awayTo(detour, verdict, request, config, nowMs) : problem(verdict, request, config);
 }
 
-/** To the login or the second factor, unless that has led back here too often. */
-function awayTo(detour: Detour, { reason }: Deny, request: CheckRequest, config: Config, nowMs: number): Denial {
-  const { kind, setCookie } = bounce(request, detour.returnTo, config.edge.publicUrl, nowMs);
+/** To the login, anew or to its second factor, unless that has led back here too often. */
+function awayTo(url: string, { reason, rule }: Deny, request: CheckRequest, config: Config, nowMs: number): Denial {
+  const { kind, setCookie } = bounce(request, url, config.edge.publicUrl, nowMs);
   if (kind === 'send') {
     const headers: HeaderPair[] = [
-      ['location', detour.url],
+      ['location', url],
       ['cache-control', 'no-store'],
       ['set-cookie', setCookie],
     ];
@@ -40,7 +40,7 @@ function awayTo(detour: Detour, { reason }: Deny, request: CheckRequest, config:
   return {
     status: DENIALS[reason].status,
     headers: [...PAGE_HEADERS, ['set-cookie', setCookie]],
-    body: loginLoopPage({ reason, loginUrl: detour.url, requestId: requestId(request) }, config),
+    body: loginLoopPage({ reason, rule, loginUrl: url, requestId: requestId(request) }, config),
     loginLoop: true,
   };
 }
@@ -60,10 +60,19 @@ function problem(verdict: Deny, request: CheckRequest, config: Config): Denial {
   const challenge = bearerChallenge(verdict, config);
   if (challenge !== undefined) headers.push(['www-authenticate', challenge]);
   const type = `urn:ory-envoy:reason:${verdict.reason}`;
+  const remedy = remedyOf(verdict, config);
   return {
     status,
     headers,
-    body: JSON.stringify({ type, title, status, reason: verdict.reason, request_id: requestId(request) }),
+    body: JSON.stringify({
+      type,
+      title,
+      status,
+      reason: verdict.reason,
+      request_id: requestId(request),
+      // Kratos's own word, as an extension member (RFC 9457, section 3.2), for clients that lead a person there.
+      ...(remedy === undefined ? {} : { redirect_browser_to: remedy }),
+    }),
     loginLoop: false,
   };
 }
