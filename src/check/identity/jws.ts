@@ -21,7 +21,10 @@ const MAX_BYTES = 16_384;
 const MAX_HEADER_BYTES = 2_048;
 
 /** Header members that bring a key of their own, or that must be understood. Their presence is a refusal. */
-const FORBIDDEN_MEMBERS = ['crit', 'jwk', 'jku', 'x5u', 'x5c', 'b64', 'zip'];
+export const FORBIDDEN_MEMBERS = ['crit', 'jwk', 'jku', 'x5u', 'x5c', 'b64', 'zip'];
+
+/** Seconds since the epoch, exclusive: what lies beyond is no time. */
+export const MAX_TIME = 1e12;
 
 export interface Jws {
   readonly header: JsonObject;

@@ -5,7 +5,7 @@ import type { Clock } from '../clock.ts';
 import type { RejectReason } from '../reason.ts';
 import { type Identity, type JsonObject, rejected, unavailable, type Verification, type Verifier } from './identity.ts';
 import type { Jwks, KeySet } from './jwks.ts';
-import { ALGORITHMS, readJws } from './jws.ts';
+import { ALGORITHMS, MAX_TIME, readJws } from './jws.ts';
 
 export interface JwtOptions {
   /** Compared byte for byte. */
@@ -16,10 +16,10 @@ export interface JwtOptions {
 }
 
 /** Hydra says `JWT`; RFC 9068 says `at+jwt`. */
-const TYPES = ['jwt', 'at+jwt', 'application/at+jwt'];
+export const TOKEN_TYPES = ['jwt', 'at+jwt', 'application/at+jwt'];
 
 /** Claims of ID and logout tokens, which Hydra signs with keys of the same set. */
-const FOREIGN_CLAIMS = ['at_hash', 'c_hash', 's_hash', 'nonce', 'events'];
+export const FOREIGN_CLAIMS = ['at_hash', 'c_hash', 's_hash', 'nonce', 'events'];
 
 /** Verifies `access_token` credentials that are JWTs; opaque ones are of the wrong kind. */
 export function createJwtVerifier(options: JwtOptions): Verifier {
@@ -56,7 +56,7 @@ function headerFault(header: JsonObject): RejectReason | undefined {
   if (!ALGORITHMS.includes(alg)) return 'token_algorithm_forbidden';
   const typ = header['typ'] ?? 'JWT';
   if (typeof typ !== 'string') return 'token_malformed';
-  return TYPES.includes(typ.toLowerCase()) ? undefined : 'token_kind_wrong';
+  return TOKEN_TYPES.includes(typ.toLowerCase()) ? undefined : 'token_kind_wrong';
 }
 
 /** Judged before the signature: a token that cannot pass costs no key and no cryptography. */
@@ -76,7 +76,7 @@ function areRegisteredTypes(claims: JsonObject): boolean {
   const { iss, sub, aud, client_id: clientId, exp, nbf, iat } = claims;
   const strings = [iss, sub, clientId].every((value) => value === undefined || typeof value === 'string');
   const times = [exp, nbf, iat].every(
-    (value) => value === undefined || (typeof value === 'number' && Math.abs(value) < 1e12),
+    (value) => value === undefined || (typeof value === 'number' && Math.abs(value) < MAX_TIME),
   );
   const audience =
     aud === undefined || typeof aud === 'string' || (Array.isArray(aud) && aud.every((one) => typeof one === 'string'));

@@ -89,6 +89,8 @@ describe('the filters', () => {
     expect(cluster(SMALLEST, 'jwks')).toBeUndefined();
     expect(manager(EVERYTHING).http_filters.map((one: Anything) => one.name)).toEqual([
       'envoy.filters.http.jwt_authn',
+      'ory-envoy.access_token',
+      'envoy.filters.http.rbac',
       'envoy.filters.http.ext_authz',
       'envoy.filters.http.router',
     ]);
@@ -106,7 +108,7 @@ describe('the filters', () => {
 
   test('never say 0 seconds of skew, which would be 60', () => {
     expect(filter(EVERYTHING, 'jwt_authn').providers.hydra.clock_skew_seconds).toBe(1);
-    expect(filter(SELF_HOSTED_TOKENS, 'jwt_authn').providers.hydra.clock_skew_seconds).toBe(60);
+    expect(filter(SELF_HOSTED_TOKENS, 'jwt_authn').providers.hydra.clock_skew_seconds).toBe(59);
   });
 
   test('wait for two calls to Ory and some more', () => {

@@ -2,5 +2,7 @@
 
 export const JWT_AUTHN = 'envoy.filters.http.jwt_authn';
 export const JWT_AUTHN_ROUTE = 'type.googleapis.com/envoy.extensions.filters.http.jwt_authn.v3.PerRouteConfig';
+export const RBAC = 'envoy.filters.http.rbac';
+export const RBAC_ROUTE = 'type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBACPerRoute';
 export const EXT_AUTHZ = 'envoy.filters.http.ext_authz';
 export const EXT_AUTHZ_ROUTE = 'type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute';

@@ -5,6 +5,7 @@ import type { Plan } from '../plan.ts';
 import { AUTHORIZER_CLUSTER, JWKS_CLUSTER } from './clusters.ts';
 import { EXT_AUTHZ, JWT_AUTHN } from './filter-names.ts';
 import { trailerStripping } from './header-stripping.ts';
+import { HEADER, nativeFilters, PAYLOAD, unlessNativeYes } from './native-yes.ts';
 import { firstPartyCookies } from './ory-path.ts';
 import { quote } from './path-matchers.ts';
 import type { Transport } from './transport.ts';
@@ -46,6 +47,8 @@ export function httpFilters(config: Config, plan: Plan, transport: Transport): V
   if ([...config.edge.upstreams.values()].some(({ http2 }) => http2)) filters.push(trailerStripping(plan));
   if (config.edge.ory) filters.push(firstPartyCookies(config.edge.ory));
   if (plan.tokens) filters.push(jwtAuthn(plan.tokens, config.oryTimeoutMs));
+  const native = plan.rules.some(({ verdict }) => verdict.kind === 'native');
+  if (native) filters.push(...nativeFilters(plan.tokens));
   filters.push(extAuthz(config, plan, transport), {
     name: 'envoy.filters.http.router',
     typed_config: {
@@ -68,15 +71,24 @@ function jwtAuthn(tokens: NonNullable<Plan['tokens']>, timeoutMs: number): Block
           issuer: tokens.issuer,
           ...(tokens.audiences === 'any' ? {} : { audiences: tokens.audiences }),
           require_expiration: true,
-          // 0 would mean 60 here.
-          clock_skew_seconds: Math.max(1, Math.floor(tokens.clockSkewMs / 1000)),
+          // Envoy cuts its clock to whole seconds, and would take a token up to one longer. 0 would mean 60 here.
+          clock_skew_seconds: Math.max(1, Math.floor(tokens.clockSkewMs / 1_000) - 1),
           // Named, because the default also takes ?access_token= from the query.
           from_headers: [{ name: 'Authorization', value_prefix: 'Bearer ' }],
           forward: true,
-          payload_in_metadata: 'payload',
-          header_in_metadata: 'header',
+          payload_in_metadata: PAYLOAD,
+          header_in_metadata: HEADER,
           failed_status_in_metadata: 'failure',
           normalize_payload_in_metadata: { space_delimited_claims: ['scope', 'scp'] },
+          ...(tokens.native
+            ? {
+                claim_to_headers: tokens.headers.map(({ name, claims: [first = []] }) => ({
+                  header_name: name,
+                  claim_name: first.join('.'),
+                })),
+              }
+            : {}),
+          // Without jwt_cache_config: what is cached there outlives the removal of its key (Envoy 1.40).
           remote_jwks: remoteJwks(tokens.jwksUrl, timeoutMs),
         },
       },
@@ -112,6 +124,9 @@ function extAuthz(config: Config, plan: Plan, transport: Transport): Block {
       validate_mutations: true,
       clear_route_cache: false,
       allowed_headers: exactly(CHECK_HEADERS),
+      ...(plan.rules.some(({ verdict }) => verdict.kind === 'native')
+        ? { filter_enabled_metadata: unlessNativeYes() }
+        : {}),
       ...(transport === 'http' ? httpService(config, plan) : grpcService(config, plan)),
     },
   };

@@ -1,9 +1,10 @@
 // The route configuration: what is ambiguous is refused first, then one route a rule in the order of the file. No I/O.
 import type { Plan, PlannedRule } from '../plan.ts';
 import { upstreamCluster } from './clusters.ts';
-import { EXT_AUTHZ, EXT_AUTHZ_ROUTE, JWT_AUTHN, JWT_AUTHN_ROUTE } from './filter-names.ts';
+import { EXT_AUTHZ, EXT_AUTHZ_ROUTE, JWT_AUTHN, JWT_AUTHN_ROUTE, RBAC } from './filter-names.ts';
 import { TOKEN_REQUIREMENT } from './filters.ts';
 import { directProblem, type EdgeReason } from './local-replies.ts';
+import { nativeRoute } from './native-yes.ts';
 import { oryRoutes } from './ory-path.ts';
 import { PLAIN_HOST, plainPathRegex, routeMatch, UNNORMALISED_PATH } from './path-matchers.ts';
 import { type Block, COMMENT, type Value } from './yaml.ts';
@@ -22,7 +23,7 @@ export function routeConfig(plan: Plan): Block {
         routes: [
           ...refusals(plan),
           ...(plan.ory ? oryRoutes(plan.ory, plan.tokens !== undefined, reasonMetadata) : []),
-          ...plan.rules.map((rule) => ruleRoute(rule)),
+          ...plan.rules.map((rule) => ruleRoute(rule, plan)),
           noRule(),
         ],
       },
@@ -81,14 +82,15 @@ function refusal(plan: Plan, reason: EdgeReason, headers: readonly Block[]): Blo
   };
 }
 
-function ruleRoute(rule: PlannedRule): Block {
+function ruleRoute(rule: PlannedRule, plan: Plan): Block {
   const { host, path, methods } = rule.match;
-  const open = rule.decidedBy === 'edge';
+  const { verdict } = rule;
   const perFilter: Record<string, Value> = {};
   if (rule.tokens) perFilter[JWT_AUTHN] = { '@type': JWT_AUTHN_ROUTE, requirement_name: TOKEN_REQUIREMENT };
-  if (open) perFilter[EXT_AUTHZ] = { '@type': EXT_AUTHZ_ROUTE, disabled: true };
+  if (verdict.kind === 'native') perFilter[RBAC] = nativeRoute(verdict.yes, plan.sessionCookies);
+  if (verdict.kind === 'open') perFilter[EXT_AUTHZ] = { '@type': EXT_AUTHZ_ROUTE, disabled: true };
   return {
-    [COMMENT]: `Rule ${rule.name}: ${rule.why}.`,
+    [COMMENT]: `Rule ${rule.name}. ${ruleText(rule)}`,
     name: rule.name,
     match: routeMatch(path, host, methods),
     route: {
@@ -98,9 +100,13 @@ function ruleRoute(rule: PlannedRule): Block {
       idle_timeout: '300s',
       retry_policy: { retry_on: 'connect-failure,refused-stream', num_retries: 1 },
     },
-    ...(open ? { metadata: reasonMetadata('anonymous') } : {}),
+    ...(verdict.kind === 'open' ? { metadata: reasonMetadata('anonymous') } : {}),
     ...(Object.keys(perFilter).length === 0 ? {} : { typed_per_filter_config: perFilter }),
   };
+}
+
+function ruleText({ native, asked }: PlannedRule): string {
+  return [native && `By itself: ${native}.`, asked && `Asked: ${asked}.`].filter(Boolean).join(' ');
 }
 
 /** The authorizer denies it (`no_rule`); should it ever say yes, there is nowhere to go. */
