@@ -42,7 +42,9 @@ export function faultsOfIssue(
       return [typeFault(path, issue.expected, issue.input, words)];
     case 'invalid_value':
       if (issue.input === undefined) return [typeFault(path, 'string', undefined, words)];
-      return [{ path, problem: 'not a value that is known here', fix: `Choose from ${issue.values.join(', ')}` }];
+      return [
+        { path, problem: 'not a value that is known here', fix: chooseFrom(issue.values.map(String), issue.input) },
+      ];
     case 'too_small':
     case 'too_big':
       if (issue.origin === 'number' || issue.origin === 'int') return [rangeFault(path, issue)];
@@ -50,6 +52,11 @@ export function faultsOfIssue(
     default:
       return [messageFault(path, issue.message, words)];
   }
+}
+
+function chooseFrom(values: readonly string[], input: unknown): string {
+  const near = typeof input === 'string' ? nearest(input, values) : undefined;
+  return near === undefined ? `Choose from ${values.join(', ')}` : `Did you mean "${near}"?`;
 }
 
 /** Of a message of our own: the problem, then "; ", then the fix. */

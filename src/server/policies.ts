@@ -5,7 +5,7 @@ import { IdentityCache } from '../check/identity/cache/memory.ts';
 import { Jwks } from '../check/identity/jwks.ts';
 import { createJwtVerifier } from '../check/identity/jwt.ts';
 import { createKratosVerifier } from '../check/identity/kratos.ts';
-import { createOryClient } from '../check/identity/ory-client.ts';
+import { createOryClient, type OryClient } from '../check/identity/ory-client.ts';
 import { type Log, ThrottledLog } from '../check/log.ts';
 import { createGrpcWriter, type WriteGrpc } from '../check/response/grpc.ts';
 import { createHttpWriter, type WriteHttp } from '../check/response/http.ts';
@@ -103,8 +103,12 @@ function verificationKey({ sessions, tokens, cache, oryTimeoutMs }: Config): str
   return JSON.stringify([sessions?.kratosUrl, tokens, ttlMs, negativeTtlMs, staleIfErrorMs, maxEntries, oryTimeoutMs]);
 }
 
-function createVerification({ sessions, tokens, cache, oryTimeoutMs }: Config, { log, clock }: Options): Verification {
-  const client = createOryClient(oryTimeoutMs);
+/** `client`: what stands in for Ory where nobody is to be asked. */
+export function createVerification(
+  { sessions, tokens, cache, oryTimeoutMs }: Config,
+  { log, clock }: Options,
+  client: OryClient = createOryClient(oryTimeoutMs),
+): Verification {
   const throttled = new ThrottledLog(log, clock);
   const jwks = tokens && new Jwks({ url: tokens.jwksUrl, client, clock, log: throttled });
   // Ahead of the first token; a failure is logged and tried again when one comes.

@@ -1,0 +1,40 @@
+// `test`: expected verdicts for a table of requests, against the engine or a running edge. Reads the files, writes to
+// standard output; with --edge it sends the requests.
+import { styleText } from 'node:util';
+import { loadConfig } from '../config/load.ts';
+import { createEdgeJudge } from './cases/edge.ts';
+import { createEngine } from './cases/engine.ts';
+import { loadCases } from './cases/load.ts';
+import { type CaseResult, type Paint, type Run, resultOf, runJson, runText } from './cases/report.ts';
+import { ReportedError } from './user-error.ts';
+
+export interface TestOptions {
+  readonly config: string;
+  /** Default: the engine is asked. */
+  readonly edge?: string;
+  readonly json?: true;
+}
+
+/** @throws {ConfigError} {UserError}, and {ReportedError} where a case is not as expected. */
+export async function test(file: string, options: TestOptions): Promise<void> {
+  const config = loadConfig(options.config);
+  const cases = loadCases(file, config);
+  const now = Date.now();
+  const judge =
+    options.edge === undefined ? await createEngine(config, now) : await createEdgeJudge(config, options.edge, now);
+  const results: CaseResult[] = [];
+  try {
+    // One after the other: a running edge is asked as a client would, and the order of the file is the order of the answer.
+    for (const one of cases) results.push(resultOf(one, await judge.judge(one)));
+  } finally {
+    await judge.close();
+  }
+  const run: Run = { file, config, edge: options.edge, results };
+  process.stdout.write(options.json ? `${JSON.stringify(runJson(run))}\n` : runText(run, paint));
+  if (results.some(({ ok }) => !ok)) throw new ReportedError(1);
+}
+
+const STYLES = { ok: 'green', failed: 'red', dim: 'dim' } as const;
+
+/** Plain where standard output is no terminal, or where NO_COLOR is set. */
+const paint: Paint = (style, text) => styleText(STYLES[style], text, { stream: process.stdout });
