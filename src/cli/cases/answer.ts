@@ -23,9 +23,7 @@ export function readAnswer(answer: Answer, method: string, identityHeaders: read
   if (problem) return denied(problem.status, problem.reason);
   const cookie = lines.flatMap(([name, value]) => (name === 'set-cookie' ? (LOGIN_COOKIE.exec(value) ?? []) : []))[1];
   if ((status === 302 && cookie) || (status >= 400 && cookie !== undefined)) return denied(status, undefined);
-  // An answer to HEAD has no body to say why.
-  if (method === 'HEAD' && status >= 400 && one(lines, 'content-type') === 'application/problem+json')
-    return denied(status, undefined);
+  if (method === 'HEAD' && isBare(answer)) return denied(status, undefined);
   if (isRefusedByEnvoy(answer)) return denied(status, undefined, 'Envoy itself refused the request');
   if (status >= 500 && ENVOYS_OWN.test(body))
     return { kind: 'unjudged', problem: `it passed, and the application behind the edge does not answer (${status})` };
@@ -48,6 +46,12 @@ function problemOf({ status, lines, body }: Answer): { readonly status: number; 
   const [, reason] = REASON.exec(String(problem?.['type'])) ?? [];
   if (reason === undefined) return undefined;
   return { status: typeof problem?.['status'] === 'number' ? problem['status'] : status, reason };
+}
+
+/** A denial of HEAD has no body to say why, and Envoy leaves out its type with it. */
+function isBare({ status, lines }: Answer): boolean {
+  const bare = one(lines, 'content-type') === undefined && one(lines, 'cache-control') === 'no-store';
+  return bare && [400, 401, 403, 503].includes(status);
 }
 
 /** A path that cannot be normalised: 400, and not a word. */
