@@ -274,6 +274,20 @@ describe.each(TRANSPORTS)('checks over %s', (transport) => {
     });
   });
 
+  test.each<[string, () => Promise<string | undefined>, string | undefined]>([
+    ['no token', async () => undefined, '1'],
+    ['an opaque one', async () => 'ory_at_x', '4'],
+    ['an expired one', () => sign(key, claims({ exp: now() - 300 })), '3'],
+    ['an unknown kid', () => sign(weak, claims()), '32'],
+    ['a good one without the scope', () => sign(key, claims({ scp: [] })), undefined],
+  ])('the authorizer is told what jwt_authn found: %s', async (_, token, code) => {
+    const before = rig.checks.length;
+    await outcome('/read', await token(), ['ory-jwt-failure: 9', 'Ory_Jwt_Failure: 9']);
+    const [check] = rig.checks.slice(before);
+    expect(headerOf(check ?? { headers: [] }, 'ory-jwt-failure')).toEqual(code === undefined ? [] : [code]);
+    expect(JSON.stringify(rig.received.at(-1))).not.toContain('jwt-failure');
+  });
+
   test('what a native filter has written is replaced by what the authorizer says', async () => {
     rig.answer = (_, reply) => reply.allow({ 'ory-reason': 'session', 'x-user-id': 'of-the-authorizer' });
     const { native, seen } = await outcome('/session-first', await sign(key, claims()), ['x-session-token: ory_st_x']);

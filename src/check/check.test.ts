@@ -190,6 +190,18 @@ describe('reasons', () => {
   });
 });
 
+test('a yes that Envoy could not give is worth a line in the log, and no more than a line', async () => {
+  const { ask, log } = rig();
+  const good = { path: '/t', host: 'a.api.example', authorization: bearer };
+  for (const jwtFailure of [undefined, 1, 4]) await ask({ ...good, jwtFailure });
+  expect(log.lines).toEqual([]);
+  await ask({ ...good, authorization: [], jwtFailure: 32 });
+  expect(log.lines).toEqual([]);
+  for (let i = 0; i < 5; i++) expect(await ask({ ...good, jwtFailure: 32 })).toMatchObject({ kind: 'allow' });
+  expect(log.lines).toHaveLength(1);
+  expect(log.lines[0]).toMatchObject({ level: 'info', fields: { jwt_authn_code: 32 } });
+});
+
 describe('one rule’s yes is not another’s', () => {
   test('an identity that is remembered is judged by the rule at hand', async () => {
     const config = withAccess({

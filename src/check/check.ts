@@ -6,7 +6,7 @@ import { type BearerReading, bearerReading, extract } from './credential/extract
 import { type Attempt, attemptWith, attemptWithout, strongest, unmet } from './decide.ts';
 import type { IdentityCache } from './identity/cache/memory.ts';
 import type { Identity, Verifier } from './identity/identity.ts';
-import type { Log } from './log.ts';
+import { type Log, ThrottledLog } from './log.ts';
 import type { CheckRequest } from './request/check-request.ts';
 import { normalise } from './request/normalise.ts';
 import { findRule } from './rule/find-rule.ts';
@@ -24,9 +24,12 @@ export interface CheckParts {
 export type Check = (request: CheckRequest) => Promise<Verdict>;
 
 export function createCheck(parts: CheckParts): Check {
+  const missed = new ThrottledLog(parts.log, parts.clock);
   return async (request) => {
     try {
-      return await judge(request, parts);
+      const verdict = await judge(request, parts);
+      if (verdict.reason === 'token') noteMissed(request, missed);
+      return verdict;
     } catch (error) {
       parts.log.error(
         { err: { name: error instanceof Error ? error.name : typeof error, stack: stackOf(error) } },
@@ -92,6 +95,19 @@ function preflight({ origin }: CheckRequest, rule: Rule): Verdict {
 
 function anonymous(rule: Rule): Verdict {
   return { kind: 'allow', reason: 'anonymous', rule, identity: undefined, setCookie: [] };
+}
+
+/** jwt_authn's codes for "no token" and "not a JWT": that it cannot say yes to these is no surprise. */
+const NOT_FOR_ENVOY = [1, 4];
+
+/** A yes that Envoy could not give. After a rotation that is so until Envoy has fetched the key; else it is worth a look. */
+function noteMissed({ jwtFailure }: CheckRequest, log: ThrottledLog): void {
+  if (jwtFailure === undefined || NOT_FOR_ENVOY.includes(jwtFailure)) return;
+  log.info(
+    `jwt_authn ${jwtFailure}`,
+    { jwt_authn_code: jwtFailure },
+    'Envoy refused a token that is good: it is asked about until Envoy takes it',
+  );
 }
 
 /** Where it happened, without the message: it may quote what a client sent. */

@@ -3,8 +3,8 @@ import type { Access, Rule } from '../config/config.ts';
 import { requirementText } from '../config/requirement-text.ts';
 
 /** Method, host and path. */
-export function matchText(rule: Rule): string {
-  return `${rule.methods?.join(',') ?? 'any method'} ${rule.host?.source ?? ''}${rule.path.source}`;
+export function matchText({ methods, host, path }: Pick<Rule, 'methods' | 'host' | 'path'>): string {
+  return `${methods?.join(',') ?? 'any method'} ${host?.source ?? ''}${path.source}`;
 }
 
 /** Who may pass. */

@@ -4,6 +4,7 @@ import { ConfigError } from '../config/fault.ts';
 import { loadConfig } from '../config/load.ts';
 import { warningsOf } from '../config/warnings.ts';
 import { accessText, matchText } from './rule-text.ts';
+import { table } from './table.ts';
 
 /** @throws {ConfigError} */
 export function validate(file: string, json: boolean): void {
@@ -65,11 +66,6 @@ function describe(file: string, config: Config): string {
 
 function oryTargets({ kratosUrl, hydraUrl }: OryOnOrigin): string {
   return [...new Set([kratosUrl.href, hydraUrl?.href ?? kratosUrl.href])].join(' and ');
-}
-
-function table(rows: readonly (readonly string[])[]): string[] {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  return rows.map((row) => `  ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ')}`.trimEnd());
 }
 
 function meaning(rule: Rule, namesUpstream: boolean): string {

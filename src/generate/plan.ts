@@ -13,6 +13,7 @@ import type {
 import { formatDuration } from '../config/duration.ts';
 import type { HostPattern, PathGlob } from '../config/pattern.ts';
 import { requirementText } from '../config/requirement-text.ts';
+import { GenerateError } from './generate-error.ts';
 
 export interface PlannedRule {
   readonly name: string;
@@ -41,7 +42,9 @@ export type PlannedVerdict =
   /** The edge allows what `yes` names; whatever else comes is asked. */
   | { readonly kind: 'native'; readonly yes: NativeYes }
   /** Everything is asked. */
-  | { readonly kind: 'asked' };
+  | { readonly kind: 'asked' }
+  /** There is no authorizer: what `yes` does not name is refused by the edge. */
+  | { readonly kind: 'enforced'; readonly yes: NativeYes };
 
 /** Any of these is a yes that the authorizer would give too, with the same identity. */
 export interface NativeYes {
@@ -70,11 +73,13 @@ export interface ClaimHeader {
 export interface PlannedTokens extends TokenSettings {
   readonly audiences: Audiences;
   readonly headers: readonly ClaimHeader[];
-  /** Whether any rule has a native yes. */
+  /** Whether any rule has a yes of the edge's own. */
   readonly native: boolean;
 }
 
 export interface Plan {
+  /** Whether there is an authorizer to ask. */
+  readonly authorizer: boolean;
   /** In the order of the file: the first match wins. */
   readonly rules: readonly PlannedRule[];
   /** What the edge needs to verify tokens; undefined where no rule takes them. */
@@ -95,6 +100,7 @@ export function makePlan(config: Config): Plan {
   const rules = config.rules.map((rule) => planRule(rule, config, obstacle));
   const wanted = rules.flatMap((rule) => (rule.tokens ? [rule.tokens.audiences] : []));
   return {
+    authorizer: true,
     rules,
     tokens:
       config.tokens && wanted.length > 0
@@ -112,8 +118,48 @@ export function makePlan(config: Config): Plan {
   };
 }
 
+/**
+ * What an edge alone does: the policy must be one of tokens and of what anyone may do.
+ * @throws {GenerateError} that names every rule that stands in the way, and why.
+ */
+export function makePlanWithoutAuthorizer(config: Config): Plan {
+  const plan = makePlan(config);
+  const inTheWay = config.rules.flatMap((rule) => {
+    const why = needsAuthorizer(rule, config);
+    return why === undefined ? [] : [`  ${rule.name}: ${why}`];
+  });
+  if (inTheWay.length > 0) {
+    throw new GenerateError(
+      `--no-authorizer: Envoy cannot give every verdict of this policy by itself. In the way:\n${inTheWay.join('\n')}`,
+    );
+  }
+  return { ...plan, authorizer: false, rules: plan.rules.map(enforced) };
+}
+
+function enforced(rule: PlannedRule): PlannedRule {
+  if (rule.verdict.kind !== 'native') return rule;
+  const { tokens } = rule.verdict.yes;
+  const native = `${tokens.map(({ requirement }) => requirementText(requirement)).join('; ')}; whatever else comes is refused`;
+  return { ...rule, verdict: { kind: 'enforced', yes: rule.verdict.yes }, native, asked: undefined };
+}
+
+function needsAuthorizer({ access, unauthenticated }: Rule, config: Config): string | undefined {
+  if (access.kind === 'anyone') return undefined;
+  if (access.anyOf.some(({ kind }) => kind === 'session'))
+    return 'it takes sessions, and only Kratos knows whether one is alive';
+  if (access.kind === 'identify')
+    return 'identify: a token that is refused must leave no identity behind, which takes an authorizer';
+  if (unauthenticated === 'redirect') return 'unauthenticated: redirect: Envoy has no login to send a person to';
+  if (config.tokens?.introspection)
+    return `it takes opaque tokens (${config.tokens.introspection.url}); take ory.hydra.admin_url or ory.api_key out if JWTs are enough`;
+  const list = access.anyOf.flatMap((one) => (one.kind === 'token' ? (listClaim(one) ?? []) : []))[0];
+  return list === undefined
+    ? obstacleOf(config)
+    : `a native filter sees the claim ${list} as a list; write scopes: instead`;
+}
+
 /** Envoy counts whole seconds, and one of them is taken off so that it is never the more lenient of two. */
-export const MIN_NATIVE_SKEW_MS = 2_000;
+const MIN_NATIVE_SKEW_MS = 2_000;
 
 /** Why no token can be judged natively under this configuration. */
 function obstacleOf({ tokens, identityHeaders }: Config): string | undefined {
@@ -189,6 +235,7 @@ function nativeText(verdict: PlannedVerdict): string | undefined {
       return 'everyone: identity headers are removed before routing, so there is nothing to ask';
     case 'asked':
       return undefined;
+    case 'enforced':
     case 'native': {
       const { tokens, anonymous } = verdict.yes;
       const texts = tokens.map(

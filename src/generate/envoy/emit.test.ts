@@ -284,18 +284,17 @@ describe('over gRPC', () => {
   });
 
   test('the filter differs in its service, and fails closed alike', () => {
-    const { grpc_service, encode_raw_headers, metadata_context_namespaces, decoder_header_mutation_rules, ...rest } =
-      filterOver(EVERYTHING);
+    const { grpc_service, encode_raw_headers, decoder_header_mutation_rules, ...rest } = filterOver(EVERYTHING);
     const { http_service, ...same } = filter(EVERYTHING, 'ext_authz');
     expect(rest).toEqual(same);
     expect(grpc_service).toEqual({
       envoy_grpc: { cluster_name: 'authorizer', max_receive_message_length: 262_144 },
       timeout: http_service.server_uri.timeout,
       retry_policy: http_service.retry_policy,
+      initial_metadata: http_service.authorization_request.headers_to_add.slice(1),
     });
     expect(encode_raw_headers).toBe(true);
-    expect(metadata_context_namespaces).toEqual(['envoy.filters.http.jwt_authn']);
-    expect(filterOver(SMALLEST)).not.toHaveProperty('metadata_context_namespaces');
+    expect(filterOver(SMALLEST).grpc_service).not.toHaveProperty('initial_metadata');
     expect(decoder_header_mutation_rules.disallow_all).toBe(true);
   });
 

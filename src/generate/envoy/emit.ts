@@ -1,6 +1,6 @@
 // From a configuration to Envoy's own, as YAML: the same bytes for the same input. No I/O.
 import type { Config } from '../../config/config.ts';
-import { makePlan, type Plan } from '../plan.ts';
+import { makePlan, makePlanWithoutAuthorizer, type Plan } from '../plan.ts';
 import { socketAddress } from './address.ts';
 import { clusters } from './clusters.ts';
 import { connectionManager, listener } from './listener.ts';
@@ -17,6 +17,8 @@ export interface EnvoyOptions {
   readonly part: Part;
   /** Default `http`, which costs an authorizer on Node less. */
   readonly transport?: Transport;
+  /** Default true; false where Envoy alone gives every verdict. */
+  readonly authorizer?: boolean;
   /** The certificates that upstreams are verified with, where Envoy runs. */
   readonly caFile?: string;
 }
@@ -37,8 +39,8 @@ const HEADS: Record<Part, string> = {
  * @throws {GenerateError} where Envoy has no way to express the configuration.
  */
 export function generateEnvoy(config: Config, options: EnvoyOptions): string {
-  const plan = makePlan(config);
-  const { part, transport = 'http', caFile = DEFAULT_CA_FILE } = options;
+  const { part, transport = 'http', authorizer = true, caFile = DEFAULT_CA_FILE } = options;
+  const plan = authorizer ? makePlan(config) : makePlanWithoutAuthorizer(config);
   return toYaml(content(part, config, plan, transport, caFile), HEADS[part]);
 }
 

@@ -5,7 +5,7 @@
 import { ALGORITHMS, FORBIDDEN_MEMBERS, MAX_TIME } from '../../check/identity/jws.ts';
 import { FOREIGN_CLAIMS, TOKEN_TYPES } from '../../check/identity/jwt.ts';
 import type { ClaimRequirement, CookieName, TokenRequirement } from '../../config/config.ts';
-import type { ClaimHeader, NativeToken, NativeYes, PlannedTokens } from '../plan.ts';
+import type { ClaimHeader, NativeToken, Plan, PlannedVerdict } from '../plan.ts';
 import { JWT_AUTHN, RBAC, RBAC_ROUTE } from './filter-names.ts';
 import { quote } from './path-matchers.ts';
 import { type Block, COMMENT, ONE_LINE, type Value } from './yaml.ts';
@@ -13,6 +13,7 @@ import { type Block, COMMENT, ONE_LINE, type Value } from './yaml.ts';
 /** Keys of jwt_authn's dynamic metadata. */
 export const PAYLOAD = 'payload';
 export const HEADER = 'header';
+export const FAILURE = 'failure';
 
 /** The filter that judges what is the same for every rule: whether this is an access token as the authorizer takes it. */
 const TOKEN_FILTER = 'ory-envoy.access_token';
@@ -24,11 +25,13 @@ const RESULT = 'shadow_engine_result';
 const POLICY = 'shadow_effective_policy_id';
 
 /** In this order, after jwt_authn. */
-export function nativeFilters(tokens: PlannedTokens | undefined): Value[] {
+export function nativeFilters({ tokens, authorizer }: Plan): Value[] {
   const rule: Block = {
-    [COMMENT]: 'The rules of a route that Envoy can say yes to by itself. They refuse nobody.',
+    [COMMENT]: authorizer
+      ? 'The rules of a route that Envoy can say yes to by itself. They refuse nobody.'
+      : 'The rules of a route.',
     name: RBAC,
-    typed_config: { '@type': RBAC_TYPE, shadow_rules_stat_prefix: RULE_PREFIX },
+    typed_config: { '@type': RBAC_TYPE, ...(authorizer ? { shadow_rules_stat_prefix: RULE_PREFIX } : {}) },
   };
   if (!tokens?.native) return [rule];
   const token: Block = {
@@ -59,17 +62,22 @@ export function unlessNativeYes(): Block {
 export const NATIVE_REASON = `%DYNAMIC_METADATA(${RBAC}:${RULE_PREFIX}${POLICY})%`;
 
 /** What a route says to the RBAC filter. The names of its policies are reasons. */
-export function nativeRoute(yes: NativeYes, cookies: readonly CookieName[]): Block {
-  const token = yes.tokens.map((one) => nativeToken(one, cookies));
+export function nativeRoute(
+  verdict: PlannedVerdict & { kind: 'native' | 'enforced' },
+  { sessionCookies }: Plan,
+): Block {
+  const { tokens, anonymous } = verdict.yes;
+  const token = tokens.map((one) => nativeToken(one, sessionCookies));
+  const policies = rules({
+    ...(anonymous ? { anonymous: allOf([...noSession(sessionCookies), not(present('authorization'))]) } : {}),
+    ...(token.length === 0 ? {} : { token: allOf([isAccessToken(), anyOf(token)]) }),
+  });
   return {
     '@type': RBAC_ROUTE,
-    rbac: {
-      shadow_rules_stat_prefix: RULE_PREFIX,
-      shadow_rules: rules({
-        ...(yes.anonymous ? { anonymous: allOf([...noSession(cookies), not(present('authorization'))]) } : {}),
-        ...(token.length === 0 ? {} : { token: allOf([isAccessToken(), anyOf(token)]) }),
-      }),
-    },
+    rbac:
+      verdict.kind === 'enforced'
+        ? { rules: policies }
+        : { shadow_rules_stat_prefix: RULE_PREFIX, shadow_rules: policies },
   };
 }
 
