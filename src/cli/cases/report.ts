@@ -30,13 +30,14 @@ export interface Run {
 /** For a terminal; without one, as it is. */
 export type Paint = (style: 'ok' | 'failed' | 'dim', text: string) => string;
 
-export function runText({ file, config, edge, results }: Run, paint: Paint): string {
+export function runText(run: Run, paint: Paint): string {
+  const { file, config, edge, results } = run;
   const width = Math.max(...results.map(({ case: { name } }) => name.length));
   const lines = results.flatMap((result) => [
     `  ${result.ok ? paint('ok', 'ok  ') : paint('failed', 'FAIL')}  ${result.case.name.padEnd(width)}  ${paint('dim', happened(result.outcome))}`.trimEnd(),
     ...(result.ok ? [] : details(result, file, config)).map((line) => `        ${line}`),
   ]);
-  return [`${file}, judged by ${edge ?? 'the engine'}`, '', ...lines, '', ...summary(results, paint), ''].join('\n');
+  return [`${file}, judged by ${edge ?? 'the engine'}`, '', ...lines, '', ...summary(run, paint), ''].join('\n');
 }
 
 /** What became of the request, in a few words. */
@@ -92,18 +93,28 @@ function table(rows: readonly (readonly [string, string])[]): string[] {
   return rows.map(([name, value]) => `${name.padEnd(width)}  ${value}`);
 }
 
-function summary(results: readonly CaseResult[], paint: Paint): string[] {
+function summary({ results, config }: Run, paint: Paint): string[] {
   const failed = results.filter(({ ok }) => !ok).length;
   const count = `${results.length} ${results.length === 1 ? 'case' : 'cases'}`;
-  const text =
-    failed === 0 ? paint('ok', `${count}, all as expected`) : paint('failed', `${count}, ${failed} not as expected`);
   const unseen = new Map<string, number>();
   for (const of of results.flatMap(({ comparison }) => comparison.notCompared))
     unseen.set(kindOf(of), (unseen.get(kindOf(of)) ?? 0) + 1);
   const notCompared = [...unseen].map(([kind, times]) => `${kind} ${times} ${times === 1 ? 'time' : 'times'}`);
-  return notCompared.length === 0
-    ? [text]
-    : [text, `not compared, because it cannot be seen from outside: ${notCompared.join(', ')}`];
+  const notReached = rulesNotReached(results, config);
+  return [
+    failed === 0 ? paint('ok', `${count}, all as expected`) : paint('failed', `${count}, ${failed} not as expected`),
+    ...(notCompared.length === 0
+      ? []
+      : [`not compared, because it cannot be seen from outside: ${notCompared.join(', ')}`]),
+    ...(notReached?.length ? [`rules that no case reaches: ${notReached.join(', ')}`] : []),
+  ];
+}
+
+/** Undefined where rules cannot be seen. */
+function rulesNotReached(results: readonly CaseResult[], { rules }: Config): readonly string[] | undefined {
+  const reached = results.map(({ outcome }) => (outcome.kind === 'verdict' ? outcome.rule : undefined));
+  if (reached.every((rule) => rule === undefined)) return undefined;
+  return rules.map(({ name }) => name).filter((name) => !reached.includes(name));
 }
 
 function kindOf(of: string): string {
@@ -111,7 +122,7 @@ function kindOf(of: string): string {
 }
 
 /** One object; `rule` is null where none was reached, and what could not be seen is left out. */
-export function runJson({ file, edge, results }: Run): object {
+export function runJson({ file, config, edge, results }: Run): object {
   const failed = results.filter(({ ok }) => !ok).length;
   return {
     ok: failed === 0,
@@ -119,6 +130,7 @@ export function runJson({ file, edge, results }: Run): object {
     judged_by: edge ?? 'engine',
     passed: results.length - failed,
     failed,
+    rules_not_reached: rulesNotReached(results, config),
     cases: results.map(({ case: one, outcome, comparison, ok }) => ({
       name: one.name,
       line: one.line,
