@@ -71,7 +71,7 @@ export function readYaml<S extends z.ZodType>(
 }
 
 /** Of a file that there is no place in. */
-export function wholeFile(file: string, problem: string, fix: string): ConfigError {
+function wholeFile(file: string, problem: string, fix: string): ConfigError {
   return new ConfigError([{ file, line: 1, column: 1, key: '', problem, fix }]);
 }
 

@@ -2,6 +2,7 @@
 import { DENIALS, type DenyReason } from '../../check/reason.ts';
 import type { Config, Rule } from '../../config/config.ts';
 import { accessText, matchText } from '../rule-text.ts';
+import { table } from '../table.ts';
 import type { Case } from './case.ts';
 import { type Comparison, compare, type Outcome } from './verdict.ts';
 
@@ -35,7 +36,7 @@ export function runText(run: Run, paint: Paint): string {
   const width = Math.max(...results.map(({ case: { name } }) => name.length));
   const lines = results.flatMap((result) => [
     `  ${result.ok ? paint('ok', 'ok  ') : paint('failed', 'FAIL')}  ${result.case.name.padEnd(width)}  ${paint('dim', happened(result.outcome))}`.trimEnd(),
-    ...(result.ok ? [] : details(result, file, config)).map((line) => `        ${line}`),
+    ...(result.ok ? [] : details(result, file, config)).map((line) => `      ${line}`),
   ]);
   return [`${file}, judged by ${edge ?? 'the engine'}`, '', ...lines, '', ...summary(run, paint), ''].join('\n');
 }
@@ -86,11 +87,6 @@ function credentialText({ credential }: Case): string {
     ...(credential?.token ? [`a token${credential.token_as ? ` as ${credential.token_as}` : ''}`] : []),
   ];
   return kinds.length === 0 ? '' : ` with ${kinds.join(' and ')}`;
-}
-
-function table(rows: readonly (readonly [string, string])[]): string[] {
-  const width = Math.max(...rows.map(([name]) => name.length));
-  return rows.map(([name, value]) => `${name.padEnd(width)}  ${value}`);
 }
 
 function summary({ results, config }: Run, paint: Paint): string[] {

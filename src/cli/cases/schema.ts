@@ -39,43 +39,53 @@ const time = z
 /** A moment of a token: seconds since 1970, or relative to the run. */
 const seconds = z.union([z.number(), z.string().refine(isMoment, NOT_SECONDS)], NOT_SECONDS).nullish();
 
+/** A member that no rule and no header needs is there to be complete. */
+const kratos = { description: 'As Kratos has it.' };
+
 const identity = z.strictObject({
-  id: z.string().nullish(),
-  external_id: z.string().nullish(),
-  schema_id: z.string().nullish(),
-  schema_url: z.string().nullish(),
-  state: z.enum(['active', 'inactive']).nullish(),
-  state_changed_at: time,
-  traits: z.record(z.string(), json).nullish(),
-  verifiable_addresses: z.array(json).nullish(),
-  recovery_addresses: z.array(json).nullish(),
-  metadata_public: json.optional(),
-  created_at: time,
-  updated_at: time,
-  organization_id: z.string().nullish(),
+  id: z.string().nullish().meta({ description: 'Default case-identity.' }),
+  external_id: z.string().nullish().meta(kratos),
+  schema_id: z.string().nullish().meta(kratos),
+  schema_url: z.string().nullish().meta(kratos),
+  state: z.enum(['active', 'inactive']).nullish().meta({ description: 'Default active.' }),
+  state_changed_at: time.meta(kratos),
+  traits: z.record(z.string(), json).nullish().meta({ description: 'Default email: case@example.com.' }),
+  verifiable_addresses: z.array(json).nullish().meta({ description: 'Default: traits.email, verified.' }),
+  recovery_addresses: z.array(json).nullish().meta(kratos),
+  metadata_public: json.optional().meta(kratos),
+  created_at: time.meta(kratos),
+  updated_at: time.meta(kratos),
+  organization_id: z.string().nullish().meta(kratos),
 });
 
 const session = z.strictObject({
-  id: z.string().nullish(),
-  active: z.boolean().nullish(),
+  id: z.string().nullish().meta({ description: 'Default case-session.' }),
+  active: z.boolean().nullish().meta({ description: 'Default true.' }),
   expires_at: time.meta({ description: 'Default +1h.' }),
   authenticated_at: time.meta({ description: 'Default now: what max_age is counted from.' }),
-  issued_at: time,
+  issued_at: time.meta({ description: 'Default now.' }),
   authenticator_assurance_level: z
     .enum(['aal0', 'aal1', 'aal2', 'aal3'])
     .nullish()
     .meta({ description: 'Default aal1.' }),
-  authentication_methods: z.array(json).nullish(),
-  devices: z.array(json).nullish(),
-  tokenized: z.string().nullish(),
+  authentication_methods: z.array(json).nullish().meta(kratos),
+  devices: z.array(json).nullish().meta(kratos),
+  tokenized: z.string().nullish().meta(kratos),
   identity: identity.nullish().meta({
-    description: 'Merged over id case-identity, state active and traits.email case@example.com, which is verified.',
+    description: 'The person.',
   }),
 });
 
 const token = z
-  .looseObject({ exp: seconds, nbf: seconds, iat: seconds })
-  .meta({ description: 'Claims, merged over iss, sub, client_id, aud, scp, iat, nbf and exp of a good access token.' });
+  .looseObject({
+    exp: seconds.meta({ description: 'Default +5m.' }),
+    nbf: seconds.meta({ description: 'Default now.' }),
+    iat: seconds.meta({ description: 'Default now.' }),
+  })
+  .meta({
+    description:
+      'Claims, merged over those of a good access token: iss of the configuration, aud the first of tokens.audiences, sub case-subject, client_id case-client, scp []. null takes one out.',
+  });
 
 const credential = z
   .strictObject({
@@ -170,8 +180,3 @@ export type CredentialEntry = NonNullable<CaseEntry['credential']>;
 export type Expectation = CaseEntry['expect'];
 export type SessionEntry = NonNullable<CredentialEntry['session']>;
 export type TokenEntry = NonNullable<CredentialEntry['token']>;
-
-/** The file's JSON Schema (draft 2020-12), as text with a final line feed. */
-export function casesJsonSchema(): string {
-  return `${JSON.stringify(z.toJSONSchema(casesSchema, { io: 'input' }), undefined, 2)}\n`;
-}

@@ -25,7 +25,7 @@ export interface SeenHeaders {
 /** A case that nobody could judge has failed. */
 export type Outcome = SeenVerdict | { readonly kind: 'unjudged'; readonly problem: string };
 
-export interface Difference {
+interface Difference {
   /** As the file names it: `status`, `headers.Location`. */
   readonly of: string;
   readonly expected: string;
