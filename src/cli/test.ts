@@ -1,6 +1,7 @@
 // `test`: expected verdicts for a table of requests, against the engine or a running edge. Reads the files, writes to
 // standard output; with --edge it sends the requests.
 import { styleText } from 'node:util';
+import { ConfigError } from '../config/fault.ts';
 import { loadConfig } from '../config/load.ts';
 import { createEdgeJudge } from './cases/edge.ts';
 import { createEngine } from './cases/engine.ts';
@@ -17,8 +18,7 @@ export interface TestOptions {
 
 /** @throws {ConfigError} {UserError}, and {ReportedError} where a case is not as expected. */
 export async function test(file: string, options: TestOptions): Promise<void> {
-  const config = loadConfig(options.config);
-  const cases = loadCases(file, config);
+  const { config, cases } = load(file, options);
   const now = Date.now();
   const judge =
     options.edge === undefined ? await createEngine(config, now) : await createEdgeJudge(config, options.edge, now);
@@ -32,6 +32,17 @@ export async function test(file: string, options: TestOptions): Promise<void> {
   const run: Run = { file, config, edge: options.edge, results };
   process.stdout.write(options.json ? `${JSON.stringify(runJson(run))}\n` : runText(run, paint));
   if (results.some(({ ok }) => !ok)) throw new ReportedError(1);
+}
+
+function load(file: string, options: TestOptions) {
+  try {
+    const config = loadConfig(options.config);
+    return { config, cases: loadCases(file, config) };
+  } catch (error) {
+    if (options.json && error instanceof ConfigError)
+      process.stdout.write(`${JSON.stringify({ ok: false, faults: error.faults })}\n`);
+    throw error;
+  }
 }
 
 const STYLES = { ok: 'green', failed: 'red', dim: 'dim' } as const;

@@ -1,6 +1,5 @@
 // Reading a file of cases. Reads the file; everything else is pure.
 import { readFileSync } from 'node:fs';
-import { DENIALS, type DenyReason } from '../../check/reason.ts';
 import type { Config } from '../../config/config.ts';
 import { type Env, type FileKind, readYaml, unreadable } from '../../config/document.ts';
 import type { Fault } from '../../config/fault.ts';
@@ -8,6 +7,7 @@ import { nearest } from '../../config/nearest.ts';
 import { schemaWords } from '../../config/schema-faults.ts';
 import { type Case, caseOf } from './case.ts';
 import { type CaseEntry, casesSchema, type Expectation } from './schema.ts';
+import { statusesOf } from './verdict.ts';
 
 const CASES_FILE: FileKind<typeof casesSchema> = {
   schema: casesSchema,
@@ -73,11 +73,4 @@ function* faultsOfExpectation(
     problem: `the reason ${reason} never comes with the status ${status}`,
     fix: `It comes with ${statusesOf(reason).join(' or ')}`,
   };
-}
-
-function statusesOf(reason: NonNullable<Expectation['reason']>): readonly number[] {
-  if (reason === 'session' || reason === 'token' || reason === 'anonymous') return [200];
-  if (reason === 'authorizer_unreachable') return [503];
-  const { status } = DENIALS[reason satisfies DenyReason];
-  return status === 401 || reason === 'aal_insufficient' || reason === 'session_too_old' ? [status, 302] : [status];
 }

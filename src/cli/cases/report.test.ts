@@ -211,6 +211,33 @@ test('for programs: one object', async () => {
   `);
 });
 
+describe('what cannot be seen', () => {
+  const outside = { kind: 'verdict', status: 401, reason: undefined, rule: undefined, headers: undefined } as const;
+  const judged = async (expected: string) => {
+    const text = `cases: [{ name: a, request: { url: /app/x }, expect: { ${expected} } }]`;
+    const [one] = parseCases(text, 'cases.yaml', CONFIG, {});
+    if (!one) throw new Error('no case');
+    return resultOf(one, outside);
+  };
+
+  test('is no reason to say yes: a case of which nothing can be seen has failed', async () => {
+    expect(await judged('rule: app')).toMatchObject({ ok: false, outcome: { kind: 'unjudged' } });
+    expect(await judged('headers: { X-User-Id: a }')).toMatchObject({ ok: false, outcome: { kind: 'unjudged' } });
+    expect(await judged('rule: app, status: 401')).toMatchObject({ ok: true, comparison: { notCompared: ['rule'] } });
+  });
+
+  test('a reason stands for its status', async () => {
+    expect(await judged('reason: session')).toMatchObject({
+      ok: false,
+      comparison: { differences: [{ of: 'status', expected: '200, by its reason', found: '401' }] },
+    });
+    expect(await judged('reason: session_invalid')).toMatchObject({
+      ok: true,
+      comparison: { notCompared: ['reason'] },
+    });
+  });
+});
+
 describe('what is compared', () => {
   const seen = { kind: 'verdict', status: 401, reason: 'session_invalid', rule: null } as const;
   const headers = {

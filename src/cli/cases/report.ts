@@ -14,10 +14,16 @@ export interface CaseResult {
 }
 
 export function resultOf(one: Case, outcome: Outcome): CaseResult {
-  if (outcome.kind === 'unjudged')
-    return { case: one, outcome, comparison: { differences: [], notCompared: [] }, ok: false };
+  if (outcome.kind === 'unjudged') return unjudged(one, outcome);
   const comparison = compare(one.expect, outcome);
+  if (comparison.compared === 0) return unjudged(one, { kind: 'unjudged', problem: NOTHING_SEEN });
   return { case: one, outcome, comparison, ok: comparison.differences.length === 0 };
+}
+
+const NOTHING_SEEN = 'nothing that it expects can be seen from outside: give expect.status as well';
+
+function unjudged(one: Case, outcome: Outcome): CaseResult {
+  return { case: one, outcome, comparison: { differences: [], compared: 0, notCompared: [] }, ok: false };
 }
 
 export interface Run {

@@ -1,4 +1,5 @@
 // What a case came to, whoever judged it, and how that differs from what was expected. No I/O.
+import { DENIALS } from '../../check/reason.ts';
 import type { HeaderLine } from './case.ts';
 import type { Expectation } from './schema.ts';
 
@@ -34,6 +35,8 @@ interface Difference {
 
 export interface Comparison {
   readonly differences: readonly Difference[];
+  /** How much could be seen of what was expected. */
+  readonly compared: number;
   /** What was expected and cannot be seen. */
   readonly notCompared: readonly string[];
 }
@@ -41,19 +44,39 @@ export interface Comparison {
 export function compare(expect: Expectation, seen: SeenVerdict): Comparison {
   const differences: Difference[] = [];
   const notCompared: string[] = [];
+  let compared = 0;
   const look = (of: string, expected: string | undefined, found: string | undefined) => {
     if (expected === undefined) return;
-    if (found === undefined) notCompared.push(of);
-    else if (found !== expected) differences.push({ of, expected, found });
+    if (found === undefined) {
+      notCompared.push(of);
+      return;
+    }
+    compared++;
+    if (found !== expected) differences.push({ of, expected, found });
   };
-  look('status', text(expect.status), text(seen.status));
+  look('status', text(expect.status) ?? impliedStatus(expect, seen), text(seen.status));
   look('reason', expect.reason, seen.reason);
   look('rule', expect.rule === null ? 'none' : expect.rule, seen.rule === null ? 'none' : seen.rule);
   for (const [name, value] of Object.entries(expect.headers ?? {})) {
     const lines = value === null ? [] : [value].flat();
     look(`headers.${name}`, headerText(lines), seen.headers && foundHeader(name, seen.headers));
   }
-  return { differences, notCompared };
+  return { differences, compared, notCompared };
+}
+
+/** What an expected reason says of the status, where the reason itself cannot be seen. */
+function impliedStatus({ reason }: Expectation, seen: SeenVerdict): string | undefined {
+  if (reason === undefined || seen.reason !== undefined) return undefined;
+  const statuses = statusesOf(reason);
+  return statuses.includes(seen.status) ? text(seen.status) : `${statuses.join(' or ')}, by its reason`;
+}
+
+/** Those that a reason comes with. */
+export function statusesOf(reason: NonNullable<Expectation['reason']>): readonly number[] {
+  if (reason === 'session' || reason === 'token' || reason === 'anonymous') return [200];
+  if (reason === 'authorizer_unreachable') return [503];
+  const { status } = DENIALS[reason];
+  return status === 401 || reason === 'aal_insufficient' || reason === 'session_too_old' ? [status, 302] : [status];
 }
 
 function foundHeader(name: string, { identity, lines }: SeenHeaders): string {
