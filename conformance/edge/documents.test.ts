@@ -35,7 +35,7 @@ function here(text: string): string {
 }
 
 describe('the files that the documents show', () => {
-  it('are all of them', () => expect([examples.length, inPages.length]).toEqual([7, 6]));
+  it('are all of them', () => expect([examples.length, inPages.length]).toEqual([8, 6]));
 
   it.each([...examples, ...inPages])('%s is valid and runs in a real Envoy', async (name, text) => {
     parseConfig(text, name, { env: ENV });
@@ -69,6 +69,8 @@ describe('the pages', () => {
       'conformance/README.md',
       'docs/envoy.md',
       'docs/quickstart.md',
+      'docs/testing.md',
+      'docs/cases.md',
     ]) {
       for (const [, target = ''] of read(page).matchAll(/\]\(([^)#]+)\)/g)) {
         if (target.startsWith('http')) continue;

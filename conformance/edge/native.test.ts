@@ -1,5 +1,6 @@
 // What Envoy allows by itself, and what it asks: the yes of a native filter is one that the authorizer would give too.
 import { KeyObject, sign as signBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { encode, type Key, makeKey, sign } from '../../src/check/testing/issuer.ts';
@@ -30,6 +31,18 @@ rules:
   - { name: session, match: { path: /session }, require: { session: {} } }
   - { name: home, match: { path: / }, allow: anyone, identify: true }
 `;
+
+/** The example of docs/native.md. */
+const TENANT_FILTER = /```yaml\n([\s\S]+?)```/.exec(readFileSync('docs/native.md', 'utf8'))?.[1] ?? '';
+
+/** As its reader does: before the router. */
+function withTenantFilter(bootstrap: string): string {
+  const lines = TENANT_FILTER.trimEnd().split('\n');
+  return bootstrap.replace(/( +)- name: envoy\.filters\.http\.router\n/, (router, indent: string) => {
+    const filter = lines.map((line, i) => `${indent}${i === 0 ? '- ' : '  '}${line}\n`).join('');
+    return filter + router;
+  });
+}
 
 let key: Key;
 let weak: Key;
@@ -74,7 +87,12 @@ describe.each(TRANSPORTS)('checks over %s', (transport) => {
   let rig: Rig;
 
   beforeAll(async () => {
-    rig = await startRig({ config: RULES, ory: `ory: { url: "${ISSUER}", timeout: 1s }`, transport });
+    rig = await startRig({
+      config: RULES,
+      ory: `ory: { url: "${ISSUER}", timeout: 1s }`,
+      transport,
+      patch: withTenantFilter,
+    });
     await until('Envoy has the keys', async () => (await outcome('/any/x', await sign(key, claims()))).native, 10_000);
   });
   afterAll(async () => {
@@ -286,6 +304,15 @@ describe.each(TRANSPORTS)('checks over %s', (transport) => {
     const [check] = rig.checks.slice(before);
     expect(headerOf(check ?? { headers: [] }, 'ory-jwt-failure')).toEqual(code === undefined ? [] : [code]);
     expect(JSON.stringify(rig.received.at(-1))).not.toContain('jwt-failure');
+  });
+
+  test('verified claims are there for a filter of one’s own, and what a client claims is not', async () => {
+    const tenant = async (token: string | undefined) =>
+      headerOf((await outcome('/any/x', token, ['x-tenant: forged'])).seen ?? { headers: [] }, 'x-tenant');
+    expect(await tenant(await sign(key, claims({ ext: { tenant: 'acme' } })))).toEqual(['acme']);
+    expect(await tenant(await sign(key, claims()))).toEqual([]);
+    expect(await tenant(await sign(weak, claims({ ext: { tenant: 'acme' } })))).toEqual([]);
+    expect(await tenant(undefined)).toEqual([]);
   });
 
   test('what a native filter has written is replaced by what the authorizer says', async () => {

@@ -51,6 +51,7 @@ const yesToken: Verification = {
     claims: { sub: 'u' },
     audiences: ['api', 'b'],
     expiresAtMs: 2e12,
+    proof: 'key',
     key: { kid: 'k', material: 'm' },
   },
   cacheForMs: undefined,
@@ -270,6 +271,13 @@ describe('any_of', () => {
 });
 
 describe('identify', () => {
+  test('asks nobody twice, and goes on where the session lacks what another rule wants', async () => {
+    const { ask, asked } = rig();
+    await ask({ path: '/', cookie, authorization: bearer });
+    await ask({ path: '/', cookie, authorization: bearer });
+    expect(asked).toEqual(['session_cookie ory_kratos_session=c']);
+  });
+
   test.each<[string, { session?: Answer; token?: Answer }, Partial<CheckRequest>, string]>([
     ['a session', {}, { cookie, authorization: bearer }, 'session'],
     ['a token', {}, { authorization: bearer }, 'token'],

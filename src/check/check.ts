@@ -5,11 +5,11 @@ import type { Clock } from './clock.ts';
 import { type BearerReading, bearerReading, extract } from './credential/extract.ts';
 import { type Attempt, attemptWith, attemptWithout, strongest, unmet } from './decide.ts';
 import type { IdentityCache } from './identity/cache/memory.ts';
-import type { Identity, Verifier } from './identity/identity.ts';
+import type { Identity, Verification, Verifier } from './identity/identity.ts';
 import { type Log, ThrottledLog } from './log.ts';
 import type { CheckRequest } from './request/check-request.ts';
 import { normalise } from './request/normalise.ts';
-import { findRule } from './rule/find-rule.ts';
+import { createFindRule, type FindRule } from './rule/find-rule.ts';
 import { deny, type Verdict } from './verdict.ts';
 
 export interface CheckParts {
@@ -24,10 +24,11 @@ export interface CheckParts {
 export type Check = (request: CheckRequest) => Promise<Verdict>;
 
 export function createCheck(parts: CheckParts): Check {
+  const findRule = createFindRule(parts.config.rules);
   const missed = new ThrottledLog(parts.log, parts.clock);
   return async (request) => {
     try {
-      const verdict = await judge(request, parts);
+      const verdict = await judge(request, findRule, parts);
       if (verdict.reason === 'token') noteMissed(request, missed);
       return verdict;
     } catch (error) {
@@ -40,19 +41,20 @@ export function createCheck(parts: CheckParts): Check {
   };
 }
 
-async function judge(request: CheckRequest, parts: CheckParts): Promise<Verdict> {
+async function judge(request: CheckRequest, findRule: FindRule, parts: CheckParts): Promise<Verdict> {
   const target = normalise(request);
   if (!target) return deny('path_ambiguous');
 
-  const rule = findRule(parts.config.rules, target);
+  const rule = findRule(target);
   if (!rule) return deny('no_rule');
   if (rule.access.kind === 'anyone') return anonymous(rule);
   if (request.preflight) return preflight(request, rule);
 
   const reading = bearerReading(rule.access.anyOf);
+  const answers: Answers = new Map();
   const failed: Exclude<Attempt, { kind: 'satisfied' }>[] = [];
   for (const requirement of rule.access.anyOf) {
-    const attempt = await attemptOne(request, requirement, reading, parts);
+    const attempt = await attemptOne(request, requirement, reading, answers, parts);
     if (attempt.kind === 'satisfied') {
       const { identity, setCookie } = attempt;
       return { kind: 'allow', reason: identity.kind, rule, identity, setCookie };
@@ -71,19 +73,26 @@ async function judge(request: CheckRequest, parts: CheckParts): Promise<Verdict>
   }
 }
 
+/** What the one credential of a kind has turned out to be in this check: several alternatives ask once. */
+type Answers = Map<Requirement['kind'], Verification>;
+
 async function attemptOne(
   request: CheckRequest,
   requirement: Requirement,
   reading: BearerReading,
+  answers: Answers,
   parts: CheckParts,
 ): Promise<Attempt> {
   const extraction = extract(request, requirement.kind, reading, parts.config.sessions?.cookies ?? []);
-  if (extraction.kind !== 'found') return attemptWithout(extraction);
+  if (extraction.kind !== 'found') return attemptWithout(extraction, requirement);
   const verifier = parts.verifiers[requirement.kind];
   if (!verifier) throw new Error(`no verifier for ${requirement.kind}`);
   // A login or a second factor that has just been given is not denied from memory.
   const enough = (identity: Identity) => requirement.kind === 'token' || !unmet(identity, requirement, parts.clock());
-  const verification = await parts.cache.verify(extraction.credential, verifier, enough);
+  const { kind } = requirement;
+  const verification = answers.get(kind) ?? (await parts.cache.verify(extraction.credential, verifier, enough));
+  // Of an outage each alternative makes what it can: a stale identity may be enough for one and not for another.
+  if (verification.kind !== 'unavailable') answers.set(kind, verification);
   return attemptWith(verification, requirement, parts.clock());
 }
 

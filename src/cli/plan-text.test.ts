@@ -56,8 +56,8 @@ test('without an authorizer nothing is asked', () => {
 const why = (rules: string, ory?: string) => () => makePlanWithoutAuthorizer(config(rules, ory));
 
 test('each rule that stands in the way of Envoy alone is named, with the reason', () => {
-  expect(why([TOKEN, SESSION, '{ name: home, match: { path: / }, allow: anyone, identify: true }'].join())).toThrow(
-    /^--no-authorizer: .*\n {2}session: it takes sessions, .*\n {2}home: it takes sessions/,
+  expect(why(['{ name: home, match: { path: / }, allow: anyone, identify: true }', TOKEN, SESSION].join())).toThrow(
+    /^--no-authorizer: .*\n {2}home: it takes sessions, .*\n {2}session: it takes sessions/,
   );
   const hydra = 'ory: { hydra: { public_url: http://h, issuer: i } }';
   expect(why('{ name: home, match: { path: / }, allow: anyone, identify: true }', hydra)).toThrow(/home: identify:/);

@@ -62,7 +62,7 @@ function program(): Command {
     .option('-c, --config <file>', `configuration file (default: ${DEFAULT_FILE} where there is one)`)
     .option('--json', 'everything as JSON, one object a line')
     .addOption(new Option('--only <part>', 'the authorizer alone, for an Envoy of your own').choices(['authorizer']))
-    .option('--with <servers>', 'real servers in place of the configured ones: kratos=URL,hydra=URL')
+    .option('--with <servers>', 'real servers in place of the configured ones: kratos=URL,hydra=URL,hydra-admin=URL')
     .option('--print-config', 'print the configuration that is used where there is no file, and end')
     .action(async (options: { config?: string; json?: true; only?: string; with?: string; printConfig?: true }) => {
       const { printDevelopmentPolicy, up } = await import('./up.ts');

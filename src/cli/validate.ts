@@ -1,5 +1,12 @@
 // `validate`: checks the file and says what it means, rule by rule. Reads the file, writes to standard output.
-import { type Config, formatAddress, formatUpstream, type OryOnOrigin, type Rule } from '../config/config.ts';
+import {
+  type Config,
+  formatAddress,
+  formatUpstream,
+  type OryOnOrigin,
+  type Rule,
+  type TokenSettings,
+} from '../config/config.ts';
 import { ConfigError } from '../config/fault.ts';
 import { loadConfig } from '../config/load.ts';
 import { warningsOf } from '../config/warnings.ts';
@@ -17,12 +24,24 @@ export function validate(file: string, json: boolean): void {
   try {
     const config = loadConfig(file);
     process.stdout.write(
-      `${JSON.stringify({ ok: true, warnings: warningsOf(config), rules: config.rules.map(ruleSummary) })}\n`,
+      `${JSON.stringify({
+        ok: true,
+        warnings: warningsOf(config),
+        tokens: tokenSummary(config.tokens),
+        rules: config.rules.map(ruleSummary),
+      })}\n`,
     );
   } catch (error) {
     if (error instanceof ConfigError) process.stdout.write(`${JSON.stringify({ ok: false, faults: error.faults })}\n`);
     throw error;
   }
+}
+
+/** `opaque`: where they are asked about. Null where tokens, or opaque ones, are not taken. */
+function tokenSummary(tokens: TokenSettings | undefined): object | null {
+  if (!tokens) return null;
+  const { issuer, jwksUrl, introspection } = tokens;
+  return { issuer, jwks_url: jwksUrl, opaque: introspection?.url ?? null };
 }
 
 function ruleSummary(rule: Rule): object {
@@ -46,6 +65,7 @@ function describe(file: string, config: Config): string {
     ...[...edge.upstreams].map(([name, upstream]): [string, string] => [`upstream ${name}`, formatUpstream(upstream)]),
     ['sessions', sessions ? `${sessions.kratosUrl}/sessions/whoami` : 'no rule takes them'],
     ['tokens', tokens ? `issuer ${tokens.issuer}, keys ${tokens.jwksUrl}` : 'no rule takes them'],
+    ...(tokens ? [['opaque tokens', opaqueText(tokens)] as [string, string]] : []),
     ...(edge.ory ? [['Ory', `${edge.ory.publicUrl} leads to ${oryTargets(edge.ory)}`] as [string, string]] : []),
     ['headers', config.identityHeaders.map((header) => header.name).join(', ')],
   ];
@@ -62,6 +82,13 @@ function describe(file: string, config: Config): string {
     'Rules, first match wins; whatever matches none is denied:',
     ...table(rules),
   ].join('\n');
+}
+
+/** A fact and no warning: whoever issues JWTs alone needs nothing more. */
+function opaqueText({ introspection }: TokenSettings): string {
+  if (!introspection)
+    return 'are refused (token_kind_wrong); to take them give ory.hydra.admin_url, on Ory Network ory.api_key';
+  return `are asked about at ${introspection.url}${introspection.apiKey === undefined ? '' : ', with ory.api_key'}`;
 }
 
 function oryTargets({ kratosUrl, hydraUrl }: OryOnOrigin): string {

@@ -1,5 +1,8 @@
 // What is wrong with a configuration file: where, what, and how to fix it. No I/O.
 
+/** More faults than this help nobody, and each costs a search for its place. */
+export const MAX_FAULTS = 100;
+
 /** One fault. `path` leads to the value, or with `atKey` to the key itself; the loader turns it into line and column. */
 export interface Fault {
   readonly path: readonly (string | number)[];

@@ -2,11 +2,10 @@
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import type { Config } from './config.ts';
-import { type Env, type FileKind, readYaml, unreadable } from './document.ts';
-import type { Fault } from './fault.ts';
 import { resolve } from './resolve.ts';
 import { configSchema } from './schema.ts';
 import { schemaWords } from './schema-faults.ts';
+import { type Env, type FileKind, readYaml, unreadable } from './yaml-file.ts';
 
 const CONFIG_FILE: FileKind<typeof configSchema> = {
   schema: configSchema,
@@ -15,8 +14,7 @@ const CONFIG_FILE: FileKind<typeof configSchema> = {
     // Most often a duration without its unit, or an address without its host.
     numberFix: 'Write it out: 30s for a duration, 127.0.0.1:8080 for an address',
   }),
-  ifEmpty: 'Begin with ory: and edge:',
-  ifTooLarge: 'Split it: one file is one edge',
+  advice: { ifEmpty: 'Begin with ory: and edge:', ifTooLarge: 'Split it: one file is one edge' },
 };
 
 export interface LoadOptions {
@@ -52,9 +50,8 @@ const NAME_ANOTHER = 'Name another with -c FILE';
  * @throws {ConfigError} with every fault found.
  */
 export function parseConfig(source: string, file: string, options: LoadOptions = {}): Config {
-  const { content, stopAt } = readYaml(source, file, CONFIG_FILE, options.env ?? process.env);
-  const faults: Fault[] = [];
-  const config = resolve(content, (fault) => faults.push(fault));
-  stopAt(faults);
+  const { content, report, stopAtFaults } = readYaml(source, file, CONFIG_FILE, options.env ?? process.env);
+  const config = resolve(content, report);
+  stopAtFaults();
   return config;
 }

@@ -3,7 +3,8 @@
 import type { Access, ClaimRequirement, Requirement, Rule, SessionRequirement, Upstream } from './config.ts';
 import { durationMs } from './duration.ts';
 import type { Fault } from './fault.ts';
-import { hostCovers, type Parsed, parseHostPattern, parsePathGlob, pathCovers } from './pattern.ts';
+import { type Parsed, parseHostPattern, parsePathGlob, pathCovers } from './pattern.ts';
+import { RuleIndex } from './rule-index.ts';
 import type { ConfigFile, RequirementEntry, RuleEntry } from './schema.ts';
 
 type Path = readonly (string | number)[];
@@ -17,11 +18,20 @@ export function resolveRules(file: ConfigFile, upstreams: ReadonlyMap<string, Up
   const entries = file.rules;
   if (!entries) return [impliedRule(file, upstreams)];
   const rules: Rule[] = [];
+  const names = new Set<string>();
+  const accesses = new Map<string, Access>();
+  const index = new RuleIndex();
+  let canTell = true;
   for (const [i, entry] of entries.entries()) {
-    const rule = resolveRule(entry, file, upstreams, ['rules', i], report);
-    reportNameTaken(rule, rules, ['rules', i], report);
-    reportNeverMatches(rule, rules, ['rules', i], report);
-    reportTakenByOry(rule, file.edge.ory_path, ['rules', i], report);
+    const resolved = resolveRule(entry, file, upstreams, ['rules', i], report);
+    const rule = { ...resolved, access: shared(accesses, resolved.access) };
+    if (names.has(rule.name)) reportNameTaken(rule, ['rules', i], report);
+    if (!isRefused(rule)) {
+      if (canTell) canTell = reportNeverMatches(rule, rules, index, ['rules', i], report);
+      reportTakenByOry(rule, file.edge.ory_path, ['rules', i], report);
+      index.add(rule, i);
+    }
+    names.add(rule.name);
     rules.push(rule);
   }
   return rules;
@@ -40,6 +50,14 @@ function impliedRule(file: ConfigFile, upstreams: ReadonlyMap<string, Upstream>)
     unauthenticated: 'deny',
     corsOrigins: undefined,
   };
+}
+
+/** Thousands of rules ask for a few things: each stands in memory once. */
+function shared(known: Map<string, Access>, access: Access): Access {
+  const key = JSON.stringify(access);
+  const same = known.get(key) ?? access;
+  known.set(key, same);
+  return same;
 }
 
 const ANY_SESSION: SessionRequirement = { kind: 'session', aal: undefined, maxAgeMs: undefined };
@@ -213,38 +231,47 @@ function resolveRequirement(entry: RequirementEntry, file: ConfigFile, path: Pat
   ];
 }
 
-function reportNameTaken(rule: Rule, earlier: readonly Rule[], path: Path, report: Report): void {
-  if (earlier.some((other) => other.name === rule.name)) {
-    report({
-      path: [...path, 'name'],
-      problem: `another rule is called "${rule.name}"`,
-      fix: 'Rules need names of their own: they stand in logs and metrics',
-    });
-  }
+function reportNameTaken({ name }: Rule, path: Path, report: Report): void {
+  report({
+    path: [...path, 'name'],
+    problem: `another rule is called "${name}"`,
+    fix: 'Rules need names of their own: they stand in logs and metrics',
+  });
 }
 
-/** A rule whose requests are all taken by earlier ones is a mistake, and often a hole: it is refused. */
-function reportNeverMatches(rule: Rule, earlier: readonly Rule[], path: Path, report: Report): void {
-  if (isRefused(rule)) return;
-  const covering = earlier.filter(
-    (other) => !isRefused(other) && pathCovers(other.path, rule.path) && hostCovers(other.host, rule.host),
-  );
-  const taken = new Set(covering.flatMap((other) => other.methods ?? []));
-  const shadow =
-    covering.find((other) => !other.methods) ??
-    (rule.methods?.every((method) => taken.has(method)) ? covering[0] : undefined);
-  if (!shadow) return;
-  report({
-    path: [...path, 'match'],
-    problem: `the rule can never match: "${shadow.name}" before it takes every such request`,
-    fix: 'Move it up, or take it out',
-  });
+/** A rule whose requests are all taken by earlier ones is a mistake, and often a hole: it is refused. False: no telling. */
+function reportNeverMatches(
+  rule: Rule,
+  earlier: readonly Rule[],
+  index: RuleIndex,
+  path: Path,
+  report: Report,
+): boolean {
+  const covering = index.covering(rule);
+  if (!covering) {
+    report({
+      path: [...path, 'match', 'path'],
+      problem: 'the rules up to here overlap in more ways than can be checked',
+      fix: 'Write fewer of them that differ only in where they have "*"',
+    });
+    return false;
+  }
+  const taken = rule.methods?.every((method) => covering.takes(method));
+  const shadow = earlier[covering.everyMethod ?? (taken ? covering.first : undefined) ?? earlier.length];
+  if (shadow) {
+    report({
+      path: [...path, 'match'],
+      problem: `the rule can never match: "${shadow.name}" before it takes every such request`,
+      fix: 'Move it up, or take it out',
+    });
+  }
+  return true;
 }
 
 /** Everything below `edge.ory_path` is Ory's, before any rule. */
 function reportTakenByOry(rule: Rule, oryPath: string | undefined, path: Path, report: Report): void {
   const ory = oryPath === undefined ? undefined : parsePathGlob(`${oryPath}/**`);
-  if (isRefused(rule) || !ory?.ok || !pathCovers(ory.value, rule.path)) return;
+  if (!ory?.ok || !pathCovers(ory.value, rule.path)) return;
   report({
     path: [...path, 'match', 'path'],
     problem: `the rule can never match: edge.ory_path (${oryPath}) takes every such request`,

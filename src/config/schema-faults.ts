@@ -1,6 +1,6 @@
 // What the schema finds, in the words of faults: where, what is wrong, how to fix it. No I/O.
 import type { z } from 'zod';
-import { type Fault, keyName } from './fault.ts';
+import { type Fault, keyName, MAX_FAULTS } from './fault.ts';
 import { nearest } from './nearest.ts';
 
 /** What is said of one schema's files. */
@@ -26,7 +26,7 @@ export function faultsOfIssue(
   const path = [...base, ...issue.path.map((step) => (typeof step === 'number' ? step : String(step)))];
   switch (issue.code) {
     case 'unrecognized_keys':
-      return issue.keys.map((key) => unknownKey(path, key, words));
+      return issue.keys.slice(0, MAX_FAULTS).map((key) => unknownKey(path, key, words));
     case 'invalid_key':
       return [
         {
@@ -72,7 +72,9 @@ function rangeFault(path: (string | number)[], issue: z.core.$ZodIssueTooSmall |
 
 /** The alternative that comes closest to what was written tells best what is wrong. */
 function faultsOfUnion(issue: z.core.$ZodIssueInvalidUnion, words: SchemaWords, path: (string | number)[]): Fault[] {
-  const alternatives = issue.errors.map((issues) => issues.flatMap((one) => faultsOfIssue(one, words, path)));
+  const alternatives = issue.errors.map((issues) =>
+    issues.slice(0, MAX_FAULTS).flatMap((one) => faultsOfIssue(one, words, path)),
+  );
   const best = alternatives.sort((a, b) => depth(b) - depth(a) || a.length - b.length)[0] ?? [];
   return best.length > 0 ? best : [{ path, problem: 'no alternative fits', fix: `See ${words.schemaFile}` }];
 }

@@ -182,7 +182,7 @@ export const configSchema = z
           .strictObject({
             public_url: url('Ory Hydra, public API.').optional(),
             admin_url: url(
-              'Ory Hydra, admin API: opaque tokens are asked about there. Without it (and without ory.url and ory.api_key) they are not taken.',
+              'Ory Hydra, admin API: opaque tokens are asked about there. Without it they are asked about at ory.url with ory.api_key, where the keys are that project’s too; else they are not taken.',
             ).optional(),
             issuer: z
               .string()

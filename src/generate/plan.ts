@@ -47,7 +47,7 @@ export type PlannedVerdict =
   | { readonly kind: 'enforced'; readonly yes: NativeYes };
 
 /** Any of these is a yes that the authorizer would give too, with the same identity. */
-export interface NativeYes {
+interface NativeYes {
   readonly tokens: readonly NativeToken[];
   /** Also a request that brings no credential at all. */
   readonly anonymous: boolean;

@@ -4,7 +4,7 @@ import type { Config } from '../../config/config.ts';
 import { momentMs } from './moment.ts';
 import type { SessionEntry, TokenEntry } from './schema.ts';
 
-type Json = Readonly<Record<string, unknown>>;
+export type Json = Readonly<Record<string, unknown>>;
 
 /** Kratos's answer to whoami: the case's members over those of a session that is good. */
 export function sessionOf(entry: SessionEntry, nowMs: number): Json {
@@ -69,6 +69,19 @@ export function claimsOf(entry: TokenEntry, config: Config, nowMs: number): Json
     const at = typeof value === 'string' && /^(?:exp|nbf|iat)$/.test(name) ? momentMs(value, nowMs) : undefined;
     return at === undefined ? value : Math.floor(at / 1_000);
   });
+}
+
+/** Hydra's answer to introspection: scopes are one text, and what has ended is not active. */
+export function introspected(claims: Json, nowMs: number): Json {
+  const { scp, exp, active = true, ...others } = claims;
+  if (active !== true || (typeof exp === 'number' && exp * 1_000 <= nowMs)) return { active: false };
+  return {
+    active,
+    token_use: 'access_token',
+    ...(Array.isArray(scp) && scp.length > 0 ? { scope: scp.join(' ') } : {}),
+    ...(exp === undefined ? {} : { exp }),
+    ...others,
+  };
 }
 
 /** Where every rule names its own audiences, those of the first. */

@@ -1,8 +1,8 @@
 // Real credentials from the development Ory of `up`: sessions by their properties, tokens by their claims. Any other Ory
 // is not asked. Network, to loopback alone.
-import { randomBytes } from 'node:crypto';
 import { Agent } from 'undici';
 import { UserError } from '../user-error.ts';
+import { someOpaqueToken, someSessionToken } from './present.ts';
 import { createKey, sign } from './sign.ts';
 
 export interface DevelopmentOry {
@@ -10,10 +10,14 @@ export interface DevelopmentOry {
   session(kratosUrl: string | undefined, session: object): Promise<{ readonly token: string; readonly cookie: string }>;
   /** As the issuer at this origin signs it; undefined where no rule looks at tokens. @throws {UserError} */
   token(origin: string | undefined, claims: object): Promise<string>;
+  /** As introspection there knows it; undefined where no rule takes opaque tokens. @throws {UserError} */
+  opaqueToken(adminUrl: string | undefined, claims: object): Promise<string>;
   /** Of a key that is no issuer's. */
   foreignToken(claims: object): Promise<string>;
   close(): Promise<void>;
 }
+
+type What = 'sessions' | 'tokens' | 'opaque-tokens';
 
 const LIMIT_MS = 10_000;
 const LOOPBACK = /^(?:127\.0\.0\.1|localhost|\[::1\])$/;
@@ -33,7 +37,7 @@ export function createDevelopmentOry(): DevelopmentOry {
       return false;
     }
   };
-  const make = async (url: string, what: 'sessions' | 'tokens', content: object) => {
+  const make = async (url: string, what: What, content: object) => {
     const asked = known.get(url) ?? isDevelopmentOry(url);
     known.set(url, asked);
     if (!(await asked)) throw new UserError(notMade(url, what));
@@ -58,12 +62,16 @@ export function createDevelopmentOry(): DevelopmentOry {
       if (origin === undefined) return await sign(claims, await foreignKey);
       return (await make(origin, 'tokens', claims))['access_token'] ?? '';
     },
+    async opaqueToken(adminUrl, claims) {
+      if (adminUrl === undefined) return someOpaqueToken();
+      return (await make(adminUrl, 'opaque-tokens', claims))['access_token'] ?? '';
+    },
     foreignToken: async (claims) => await sign(claims, await foreignKey),
     close: () => agent.destroy(),
   };
 }
 
-function notMade(url: string, what: 'sessions' | 'tokens'): string {
+function notMade(url: string, what: What): string {
   const header = what === 'sessions' ? 'X-Session-Token: "${SESSION}"' : 'Authorization: "Bearer ${TOKEN}"';
   return `${url} is not the development Ory of ory-envoy up, so no credential can be made there: give request.headers with ${header} in place of credential`;
 }
@@ -71,8 +79,4 @@ function notMade(url: string, what: 'sessions' | 'tokens'): string {
 function target(url: string) {
   const { origin, pathname, search } = new URL(url);
   return { origin, path: `${pathname}${search}` };
-}
-
-function someSessionToken(): string {
-  return `ory_st_${randomBytes(24).toString('base64url')}`;
 }

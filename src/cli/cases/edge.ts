@@ -83,8 +83,7 @@ async function credentialLines({ credential }: Case, { config, ory, nowMs }: Par
   }
   if (credential?.token) {
     const claims = claimsOf(credential.token, config, nowMs);
-    const issuer = config.tokens && new URL(config.tokens.jwksUrl).origin;
-    lines.push(presentToken(await tokenOf(credential.token_as, claims, ory, issuer)));
+    lines.push(presentToken(await tokenOf(credential.token_as, claims, ory, config)));
   }
   return lines;
 }
@@ -93,9 +92,12 @@ async function tokenOf(
   as: NonNullable<Case['credential']>['token_as'],
   claims: object,
   ory: DevelopmentOry,
-  issuer: string | undefined,
+  { tokens }: Config,
 ): Promise<string> {
+  const issuer = tokens && new URL(tokens.jwksUrl).origin;
   switch (as) {
+    case 'opaque':
+      return await ory.opaqueToken(tokens?.introspection && new URL(tokens.introspection.url).origin, claims);
     case 'unsigned':
       return unsigned(claims);
     case 'unknown_key':

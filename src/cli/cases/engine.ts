@@ -1,6 +1,5 @@
 // The engine asked about cases: the whole check of the authorizer, with a Kratos and a Hydra that stand in and know the
 // case's credential alone. No I/O, and one moment for the whole run.
-import { randomBytes } from 'node:crypto';
 import { createCheck } from '../../check/check.ts';
 import type { NoAnswer, OryAnswer, OryClient } from '../../check/identity/ory-client.ts';
 import type { Log } from '../../check/log.ts';
@@ -10,9 +9,15 @@ import type { Config } from '../../config/config.ts';
 import { createVerification } from '../../server/policies.ts';
 import { normalisedByEnvoy } from './as-envoy.ts';
 import type { Case } from './case.ts';
-import { claimsOf, sessionOf } from './credential.ts';
-import { presentSession, presentToken, unsigned, withOtherSignature } from './present.ts';
-import type { TokenEntry } from './schema.ts';
+import { claimsOf, introspected, sessionOf } from './credential.ts';
+import {
+  presentSession,
+  presentToken,
+  someOpaqueToken,
+  someSessionToken,
+  unsigned,
+  withOtherSignature,
+} from './present.ts';
 import { createKey, sign } from './sign.ts';
 import type { Outcome } from './verdict.ts';
 
@@ -45,12 +50,16 @@ async function judge(one: Case, config: Config, issuer: Issuer, nowMs: number): 
   const ory = new StandInOry(config, issuer);
   const headers = [...request.headers];
   if (credential?.session) {
-    const token = `ory_st_${randomBytes(24).toString('base64url')}`;
+    const token = someSessionToken();
     ory.session = { token, answer: sessionOf(credential.session, nowMs) };
     headers.push(presentSession(token, token, credential.session_as, config));
   }
-  if (credential?.token)
-    headers.push(presentToken(await issuer.issue(credential.token, credential.token_as, config, nowMs)));
+  if (credential?.token) {
+    const claims = claimsOf(credential.token, config, nowMs);
+    const token = await issuer.issue(claims, credential.token_as);
+    ory.opaque = { token, answer: introspected(claims, nowMs) };
+    headers.push(presentToken(token));
+  }
 
   const lines = new HeaderLines();
   for (const [name, value] of headers) lines.add(name.toLowerCase(), value);
@@ -73,7 +82,7 @@ async function judge(one: Case, config: Config, issuer: Issuer, nowMs: number): 
 /** Signs what the stand-in's JWKS has the key of, and what it has not. */
 interface Issuer {
   readonly jwks: string;
-  issue(entry: TokenEntry, as: TokenAs, config: Config, nowMs: number): Promise<string>;
+  issue(claims: object, as: TokenAs): Promise<string>;
 }
 
 type TokenAs = NonNullable<Case['credential']>['token_as'];
@@ -83,9 +92,10 @@ async function createIssuer(): Promise<Issuer> {
   const unknown = await createKey('unknown-key');
   return {
     jwks: JSON.stringify({ keys: [known.jwk] }),
-    async issue(entry, as, config, nowMs) {
-      const claims = claimsOf(entry, config, nowMs);
+    async issue(claims, as) {
       switch (as) {
+        case 'opaque':
+          return someOpaqueToken();
         case 'unsigned':
           return unsigned(claims);
         case 'unknown_key':
@@ -105,6 +115,7 @@ class StandInOry implements OryClient {
   readonly #config: Config;
   readonly #issuer: Issuer;
   session: { readonly token: string; readonly answer: object } | undefined;
+  opaque: { readonly token: string; readonly answer: object } | undefined;
 
   constructor(config: Config, issuer: Issuer) {
     this.#config = config;
@@ -114,7 +125,7 @@ class StandInOry implements OryClient {
   async get(url: string, headers: Readonly<Record<string, string>>): Promise<OryAnswer | NoAnswer> {
     if (url === `${this.#config.sessions?.kratosUrl}/sessions/whoami`) return this.#whoami(headers);
     if (url === this.#config.tokens?.jwksUrl) return answer(200, this.#issuer.jwks);
-    return { kind: 'none', cause: 'a case asks nobody' };
+    return NOBODY;
   }
 
   #whoami({ cookie, 'x-session-token': token }: Readonly<Record<string, string>>): OryAnswer {
@@ -124,8 +135,16 @@ class StandInOry implements OryClient {
       : answer(401, '{"error":{"code":401}}');
   }
 
+  /** Introspection, which knows no token but the case's. */
+  async ask(url: string, { token }: Readonly<Record<string, string>>): Promise<OryAnswer | NoAnswer> {
+    if (url !== this.#config.tokens?.introspection?.url) return NOBODY;
+    return answer(200, JSON.stringify(token === this.opaque?.token ? this.opaque?.answer : { active: false }));
+  }
+
   async close(): Promise<void> {}
 }
+
+const NOBODY: NoAnswer = { kind: 'none', cause: 'a case asks nobody' };
 
 function answer(status: number, body: string): OryAnswer {
   return { kind: 'answer', status, header: () => [], body };

@@ -1,10 +1,10 @@
 // Reading a file of cases. Reads the file; everything else is pure.
 import { readFileSync } from 'node:fs';
 import type { Config } from '../../config/config.ts';
-import { type Env, type FileKind, readYaml, unreadable } from '../../config/document.ts';
 import type { Fault } from '../../config/fault.ts';
 import { nearest } from '../../config/nearest.ts';
 import { schemaWords } from '../../config/schema-faults.ts';
+import { type Env, type FileKind, readYaml, unreadable } from '../../config/yaml-file.ts';
 import { type Case, caseOf } from './case.ts';
 import { type CaseEntry, casesSchema, type Expectation } from './schema.ts';
 import { statusesOf } from './verdict.ts';
@@ -12,8 +12,7 @@ import { statusesOf } from './verdict.ts';
 const CASES_FILE: FileKind<typeof casesSchema> = {
   schema: casesSchema,
   words: schemaWords(casesSchema, { schemaFile: 'schema/cases.schema.json', numberFix: 'Put it in quotes' }),
-  ifEmpty: 'Begin with cases:',
-  ifTooLarge: 'Split it: ory-envoy test takes one file at a time',
+  advice: { ifEmpty: 'Begin with cases:', ifTooLarge: 'Split it: ory-envoy test takes one file at a time' },
 };
 
 /** @throws {ConfigError} with every fault found, each with line and column, also where the file cannot be read. */
@@ -29,8 +28,9 @@ export function loadCases(file: string, config: Config): readonly Case[] {
 
 /** `file` is used in messages alone. @throws {ConfigError} with every fault found. */
 export function parseCases(text: string, file: string, config: Config, env: Env = process.env): readonly Case[] {
-  const { content, lineOf, stopAt } = readYaml(text, file, CASES_FILE, env);
-  stopAt([...faultsBetween(content.cases, config)]);
+  const { content, lineOf, report, stopAtFaults } = readYaml(text, file, CASES_FILE, env);
+  for (const fault of faultsBetween(content.cases, config)) report(fault);
+  stopAtFaults();
   return content.cases.map((entry, i) => caseOf(entry, lineOf(['cases', i]), config.edge.publicUrl));
 }
 

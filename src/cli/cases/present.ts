@@ -1,4 +1,5 @@
 // How a credential stands in a request. No I/O.
+import { randomBytes } from 'node:crypto';
 import type { Config } from '../../config/config.ts';
 import type { HeaderLine } from './case.ts';
 import type { CredentialEntry } from './schema.ts';
@@ -23,6 +24,15 @@ export function presentSession(
 
 export function presentToken(token: string): HeaderLine {
   return ['authorization', `Bearer ${token}`];
+}
+
+/** With the prefixes by which an edge tells them apart. */
+export function someSessionToken(): string {
+  return `ory_st_${randomBytes(24).toString('base64url')}`;
+}
+
+export function someOpaqueToken(): string {
+  return `ory_at_${randomBytes(24).toString('base64url')}`;
 }
 
 /** The first that is tried; for a pattern, some name of it. */

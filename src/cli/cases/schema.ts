@@ -98,9 +98,12 @@ const credential = z
       .meta({ description: 'How it is presented. Default session_token: X-Session-Token.' }),
     token: token.optional(),
     token_as: z
-      .enum(['jwt', 'unknown_key', 'wrong_signature', 'unsigned'])
+      .enum(['jwt', 'opaque', 'unknown_key', 'wrong_signature', 'unsigned'])
       .optional()
-      .meta({ description: 'What claims cannot say of a token. Default jwt: signed with a key of the issuer.' }),
+      .meta({
+        description:
+          'What claims cannot say of a token. Default jwt: signed with a key of the issuer. opaque: the claims are what introspection answers, active: false among them.',
+      }),
   })
   .refine((given) => Object.keys(given).length > 0, 'empty; give session or token')
   .refine(

@@ -11,8 +11,8 @@ const noSession = { reason: 'No valid session credentials found in the request.'
 export function whoami(c: DevContext, { sessions, made, url, requiredAal }: State): Response {
   c.header('Vary', 'Cookie');
   const token = presentedToken(c, sessions);
-  if (made.has(token)) {
-    const toOrder = made.active(token);
+  if (made.hasSession(token)) {
+    const toOrder = made.activeSession(token);
     return toOrder === undefined ? fault(c, 401, noSession) : json(c, 200, toOrder);
   }
   const session = presentedSession(c, sessions);
