@@ -21,7 +21,7 @@ const NOT_YET = /^(?:cache\.redis|edge\.mcp|rules\[\]\.match\.mcp)/;
 export function configReference(): string {
   const head = `# ory-envoy.yaml
 
-Every key. An unknown key, a bad value or a missing variable stops the start with file, line and column. \`\${NAME}\` in a value is read from the environment. Durations are written \`500ms\`, \`30s\`, \`15m\`, \`1h\`.
+Every key. An unknown key, a bad value or a missing variable stops the start with file, line and column. \`\${NAME}\` in a value is read from the environment. Durations are written \`500ms\`, \`30s\`, \`15m\`, \`1h\`. What rules mean, and what a client gets: [rules.md](rules.md).
 
 \`schema/ory-envoy.schema.json\` is the same for editors: \`# yaml-language-server: $schema=…\`.
 

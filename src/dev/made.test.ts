@@ -69,24 +69,40 @@ test('a token has the claims that were ordered, and no others', async () => {
   expect(payload).toEqual(claims);
 });
 
-test.each(['sessions', 'tokens'])('%s are made of a JSON object alone, sent as one', async (what) => {
+test('an opaque token is what introspection answers with, its scopes as one text, until it ends', async () => {
+  const exp = nowMs / 1_000 + 60;
+  const { status, body } = await order('opaque-tokens', { sub: 'shop', scp: ['a', 'b'], exp });
+  expect([status, body['access_token']]).toEqual([201, expect.stringMatching(/^ory_at_/)]);
+  const introspect = async () => {
+    const form = new URLSearchParams({ token: body['access_token'] ?? '' });
+    return (await fetch(`${ory.url}/admin/oauth2/introspect`, { method: 'POST', body: form })).json();
+  };
+  expect(await introspect()).toEqual({ active: true, token_use: 'access_token', scope: 'a b', sub: 'shop', exp });
+  nowMs += 60_000;
+  expect(await introspect()).toEqual({ active: false });
+});
+
+test.each(['sessions', 'tokens', 'opaque-tokens'])('%s are made of a JSON object alone, sent as one', async (what) => {
   expect((await order(what, [])).status).toBe(400);
   expect((await order(what, SESSION, 'text/plain')).status).toBe(400);
 });
 
-test.each(['sessions', 'tokens'])('%s are not made for a name that was made to point here', async (what) => {
-  const { port } = new URL(ory.url);
-  const status = await new Promise<number>((resolve, reject) => {
-    const outgoing = request({
-      host: '127.0.0.1',
-      port,
-      path: `/admin/development/${what}`,
-      method: 'POST',
-      headers: { host: `evil.example:${port}`, 'content-type': 'application/json', 'content-length': 2 },
+test.each(['sessions', 'tokens', 'opaque-tokens'])(
+  '%s are not made for a name that was made to point here',
+  async (what) => {
+    const { port } = new URL(ory.url);
+    const status = await new Promise<number>((resolve, reject) => {
+      const outgoing = request({
+        host: '127.0.0.1',
+        port,
+        path: `/admin/development/${what}`,
+        method: 'POST',
+        headers: { host: `evil.example:${port}`, 'content-type': 'application/json', 'content-length': 2 },
+      });
+      outgoing.on('response', (response) => resolve(response.resume().statusCode ?? 0));
+      outgoing.on('error', reject);
+      outgoing.end('{}');
     });
-    outgoing.on('response', (response) => resolve(response.resume().statusCode ?? 0));
-    outgoing.on('error', reject);
-    outgoing.end('{}');
-  });
-  expect(status).toBe(403);
-});
+    expect(status).toBe(403);
+  },
+);

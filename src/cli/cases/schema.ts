@@ -97,13 +97,10 @@ const credential = z
       .optional()
       .meta({ description: 'How it is presented. Default session_token: X-Session-Token.' }),
     token: token.optional(),
-    token_as: z
-      .enum(['jwt', 'opaque', 'unknown_key', 'wrong_signature', 'unsigned'])
-      .optional()
-      .meta({
-        description:
-          'What claims cannot say of a token. Default jwt: signed with a key of the issuer. opaque: the claims are what introspection answers, active: false among them.',
-      }),
+    token_as: z.enum(['jwt', 'opaque', 'unknown_key', 'wrong_signature', 'unsigned']).optional().meta({
+      description:
+        'What claims cannot say of a token. Default jwt: signed with a key of the issuer. opaque: the claims are what introspection answers, active: false among them.',
+    }),
   })
   .refine((given) => Object.keys(given).length > 0, 'empty; give session or token')
   .refine(
