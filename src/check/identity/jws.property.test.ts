@@ -12,7 +12,7 @@ function slowly(token: string): { header: unknown; claims: unknown } | undefined
   const parts = token.split('.');
   const [head = '', body = ''] = parts;
   if (parts.length !== 3 || parts.includes('') || !parts.every(isTheSpelling)) return undefined;
-  if (token.length > 16_384 || head.length > 2_048) return undefined;
+  if (token.length > 61_440) return undefined;
   const header = object(head);
   const claims = object(body);
   const forbidden = /^(?:crit|jwk|jku|x5u|x5c|b64|zip)$/;
@@ -118,10 +118,9 @@ describe('a JWS', () => {
   });
 
   test.each([
-    ['a header of 2,048 characters', 2_048, 8],
-    ['a header of 2,052', 2_052, 8],
-    ['16,384 characters', 8, 16_384 - 8 - 4 - 2],
-    ['16,388 characters', 8, 16_388 - 8 - 4 - 2],
+    ['a long header', 30_000, 8],
+    ['61,440 characters', 8, 61_440 - 8 - 4 - 2],
+    ['61,444 characters', 8, 61_444 - 8 - 4 - 2],
   ])('%s', (_, head, body) => {
     const sized = (length: number) => {
       const empty = JSON.stringify({ a: '' }).length;
