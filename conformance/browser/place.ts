@@ -14,6 +14,8 @@ export interface PlaceOptions {
   /** Whether Ory is on the edge's own origin (`edge.ory_path`). */
   readonly onOrigin: boolean;
   readonly transport: 'http' | 'grpc';
+  /** What Kratos itself asks of a session. Default: `highest_available`. */
+  readonly requiredAal?: 'aal1' | 'highest_available';
 }
 
 export interface Place {
@@ -28,8 +30,14 @@ export interface Place {
 }
 
 const ORY_PATH = '/.ory';
+/** Ages are short, so that a walk sees them pass. */
+const MORE_THAN_A_SESSION = [
+  ['careful', { aal: 'aal2' }],
+  ['recent', { max_age: '3s' }],
+  ['both', { aal: 'aal2', max_age: '3s' }],
+] as const;
 
-export async function startPlace({ ory: kind, onOrigin, transport }: PlaceOptions): Promise<Place> {
+export async function startPlace({ ory: kind, onOrigin, transport, requiredAal }: PlaceOptions): Promise<Place> {
   const closing: (() => Promise<void>)[] = [];
   const close = async () => {
     for (const end of closing.splice(0).reverse()) await end();
@@ -39,13 +47,15 @@ export async function startPlace({ ory: kind, onOrigin, transport }: PlaceOption
     const url = `http://127.0.0.1:${edgePort}`;
     const uiUrl = `http://127.0.0.1:${uiPort}`;
     const real = kind === 'the real Kratos';
+    const asked = requiredAal === undefined ? {} : { requiredAal };
     const ory = real
       ? await startRealOry({
           returnUrls: [url],
           loginUiUrl: uiUrl,
           ...(onOrigin ? { kratosBaseUrl: `${url}${ORY_PATH}/` } : {}),
+          ...asked,
         })
-      : await startDevelopmentOry();
+      : await startDevelopmentOry(asked);
     closing.push(() => ory.close());
     const oryUrl = onOrigin ? `${url}${ORY_PATH}` : ory.kratos.publicUrl;
     if (real)
@@ -74,6 +84,12 @@ export async function startPlace({ ory: kind, onOrigin, transport }: PlaceOption
         rules: [
           { name: 'open', match: { path: '/open' }, allow: 'anyone', identify: true },
           { name: 'api', match: { path: '/api/**' }, require: { session: {} }, cors: { origins: [otherPage.url] } },
+          ...MORE_THAN_A_SESSION.map(([name, session]) => ({
+            name,
+            match: { path: `/${name}/**` },
+            require: { session },
+            unauthenticated: 'redirect',
+          })),
           { name: 'app', match: { path: '/**' }, require: { session: {} }, unauthenticated: 'redirect' },
         ],
         edge: {

@@ -13,8 +13,10 @@ import { findEnvoy } from '../../src/edge/find.ts';
 import { startEnvoy } from '../../src/edge/run.ts';
 import { startDevelopmentOry } from '../ory/dev.ts';
 import type { Ory } from '../ory/ory.ts';
+import { until } from '../until.ts';
 import { type App, startApp } from './rig/app.ts';
 import { type Answer, type Lines, send } from './rig/client.ts';
+import { counter } from './rig/counter.ts';
 import { type Edge, startEdge } from './rig/edge.ts';
 
 const EXAMPLES = fileURLToPath(new URL('../../examples/', import.meta.url));
@@ -24,7 +26,8 @@ let token: (audience: string) => Promise<Lines>;
 const closing: (() => Promise<void>)[] = [];
 
 beforeAll(async () => {
-  ory = await startDevelopmentOry();
+  // The rules ask for the second factor here, not Kratos.
+  ory = await startDevelopmentOry({ requiredAal: 'aal1' });
   session = [['X-Session-Token', (await ory.login(await ory.createPerson())).token]];
   token = async (audience) => [['Authorization', `Bearer ${await ory.accessToken({ audience: [audience] })}`]];
 });
@@ -35,6 +38,7 @@ afterEach(async () => {
 afterAll(() => ory?.close());
 
 interface Example {
+  readonly ory: { readonly hydra?: { readonly admin_url?: string } };
   readonly edge: {
     readonly upstream?: string;
     readonly upstreams?: Record<string, string>;
@@ -52,12 +56,13 @@ async function run(name: string) {
   const { ory_path: oryPath } = example.edge;
   const edge: Edge = await startEdge({
     ...example,
-    ory: { url: ory.hydra.issuer },
+    ory: { url: ory.hydra.issuer, ...(example.ory.hydra?.admin_url && { hydra: { admin_url: ory.hydra.adminUrl } }) },
     edge: { upstreams, ...(oryPath === undefined ? {} : { ory_path: oryPath }) },
   });
   closing.push(() => edge.close());
-  return (method: string, path: string, { host = 'acme.com', headers = [] as Lines } = {}) =>
+  const ask = (method: string, path: string, { host = 'acme.com', headers = [] as Lines } = {}) =>
     send(edge.url, 'HTTP/1.1', { method, path, host, headers });
+  return Object.assign(ask, { checks: () => counter(edge.envoy, 'cluster.authorizer.upstream_rq_total') });
 }
 
 async function http1App(name: string): Promise<string> {
@@ -108,6 +113,115 @@ describe('examples/', () => {
     expect(outcome(await ask('GET', '/partners/x', { headers: await token('https://acme.com/api') }))).toBe(
       'token_audience_mismatch',
     );
+  });
+
+  it('opaque-tokens.yaml', async () => {
+    const ask = await run('opaque-tokens.yaml');
+    const bearer = async (strategy: 'jwt' | 'opaque', scope: string): Promise<Lines> => [
+      ['Authorization', `Bearer ${await ory.accessToken({ audience: ['https://api.acme.com'], strategy, scope })}`],
+    ];
+    expect(outcome(await ask('GET', '/healthz'))).toBe('app');
+    expect(outcome(await ask('GET', '/orders/1'))).toBe('credential_missing');
+    for (const strategy of ['jwt', 'opaque'] as const) {
+      const read = await bearer(strategy, 'orders.read');
+      const answer = await ask('GET', '/orders/1', { headers: read });
+      expect([outcome(answer), answer.seen().header('x-scopes')]).toEqual(['app', ['["orders.read"]']]);
+      const refused = await ask('POST', '/orders', { headers: read });
+      expect([outcome(refused), refused.header('www-authenticate')[0]]).toEqual([
+        'scope_insufficient',
+        expect.stringContaining('scope="orders.read orders.write"'),
+      ]);
+      const both = await bearer(strategy, 'orders.write orders.read');
+      expect(outcome(await ask('POST', '/orders', { headers: both }))).toBe('app');
+    }
+    expect(outcome(await ask('GET', '/orders/1', { headers: [['Authorization', 'Bearer ory_at_x']] }))).toBe(
+      'token_inactive',
+    );
+    expect(outcome(await ask('GET', '/orders/1', { headers: session }))).toBe('credential_missing');
+  });
+
+  it('mixed.yaml: what the plan calls native is not asked about', async () => {
+    const ask = await run('mixed.yaml');
+    const api = { host: 'api.acme.com' };
+    const claims = (change: object) => ({
+      iss: ory.hydra.issuer,
+      sub: 'service',
+      client_id: 'client',
+      aud: ['https://api.acme.com'],
+      exp: Math.floor(Date.now() / 1_000) + 300,
+      scp: ['orders:read'],
+      ext: { tenant: 'acme' },
+      ...change,
+    });
+    const bearer = async (change: object = {}): Promise<Lines> => [
+      ['Authorization', `Bearer ${await ory.sign(claims(change))}`],
+    ];
+    /** How a request comes out, and whether the authorizer was asked. */
+    const of = async (method: string, path: string, more: { host?: string; headers?: Lines } = {}) => {
+      const before = await ask.checks();
+      const result = outcome(await ask(method, path, more));
+      return `${result}, ${(await ask.checks()) === before ? 'native' : 'asked'}`;
+    };
+    const good = await bearer();
+    await until(
+      'Envoy has the keys',
+      async () => (await of('GET', '/orders/1', { ...api, headers: good })) === 'app, native',
+    );
+    expect(await of('GET', '/assets/x.css')).toBe('app, native');
+    expect(await of('GET', '/')).toBe('app, native');
+    expect(await of('GET', '/', { headers: good })).toBe('app, native');
+    expect(await of('GET', '/', { headers: session })).toBe('app, asked');
+    expect(await of('GET', '/orders/1', api)).toBe('credential_missing, asked');
+    const evil = await bearer({ ext: { tenant: 'evil' } });
+    expect(await of('GET', '/orders/1', { ...api, headers: evil })).toBe('claim_mismatch, asked');
+    expect(await of('POST', '/orders', { ...api, headers: good })).toBe('scope_insufficient, asked');
+    const write = await bearer({ scp: undefined, scope: 'orders:write orders:read' });
+    expect(await of('POST', '/orders', { ...api, headers: write })).toBe('app, native');
+    const reports = await bearer({ scp: ['reports'] });
+    expect(await of('GET', '/reports/1', { headers: reports })).toBe('app, native');
+    expect(await of('GET', '/reports/1', { headers: [...reports, ...session] })).toBe('app, asked');
+    expect(await of('GET', '/reports/1', { headers: session })).toBe('app, asked');
+    expect(await of('GET', '/admin', { headers: session })).toBe('aal_insufficient, asked');
+    expect(await of('GET', '/x', { headers: session })).toBe('app, asked');
+    expect(await of('GET', '/x', { headers: good })).toBe('session_invalid, asked');
+  });
+
+  it('step-up.yaml', async () => {
+    const ask = await run('step-up.yaml');
+    const person = await ory.createPersonWithTotp();
+    const login = await ory.login(person);
+    const own: Lines = [['X-Session-Token', login.token]];
+    const html: Lines = [['Accept', 'text/html']];
+    expect(outcome(await ask('GET', '/x', { headers: own }))).toBe('app');
+    for (const path of ['/payments/x', '/account/x', '/reports/x']) {
+      expect(outcome(await ask('GET', path, { headers: own }))).toBe('aal_insufficient');
+      const { status, ...page } = await ask('GET', `${path}?y`, { headers: [...own, ...html] });
+      const to = new URL(page.header('location')[0] ?? '');
+      expect([status, to.pathname, to.search]).toEqual([
+        302,
+        '/.ory/self-service/login/browser',
+        expect.stringMatching(/^\?aal=aal2&return_to=.*%3Fy$/),
+      ]);
+    }
+    expect(outcome(await ask('POST', '/account/password', { headers: own }))).toBe('app');
+    await ory.stepUp(person, login);
+    for (const path of ['/payments/x', '/account/x', '/reports/x'])
+      expect(outcome(await ask('GET', path, { headers: own }))).toBe('app');
+    expect((await ask('GET', '/payments/x', { headers: own })).seen().header('x-assurance')).toEqual(['aal2']);
+    const claims = { iss: ory.hydra.issuer, sub: 's', client_id: 'c', aud: ['https://api.acme.com'] };
+    const times = { iat: 1, exp: Math.floor(Date.now() / 1_000) + 600 };
+    const bearer = async (more: object): Promise<Lines> => [
+      ['Authorization', `Bearer ${await ory.sign({ ...claims, ...times, ...more })}`],
+    ];
+    const enough = { scp: ['reports.read'], ext: { tenant: 'acme' } };
+    expect(outcome(await ask('GET', '/reports/x', { headers: await bearer(enough) }))).toBe('app');
+    const scopeless = await ask('GET', '/reports/x', { headers: await bearer({ ...enough, scp: [] }) });
+    expect(outcome(scopeless)).toBe('scope_insufficient');
+    const foreign = await ask('GET', '/reports/x', { headers: await bearer({ ...enough, ext: { tenant: 'other' } }) });
+    expect(outcome(foreign)).toBe('claim_mismatch');
+    // Where a rule takes sessions alone, any bearer is a session token.
+    expect(outcome(await ask('GET', '/account/x', { headers: await bearer(enough) }))).toBe('session_invalid');
+    expect(outcome(await ask('GET', '/payments/x'))).toBe('credential_missing');
   });
 
   it('several-upstreams.yaml', async () => {

@@ -118,7 +118,7 @@ describe.each(SETTINGS)('with $name, checks over $transport', ({ start, transpor
       expect(answer.header('cache-control')).toEqual(['no-store']);
       expect(answer.body.indexOf('allowed_return_urls')).toBeGreaterThan(0);
       expect(answer.body.indexOf('another_cookie')).toBeGreaterThan(answer.body.indexOf('allowed_return_urls'));
-      expect(wrong.authorizer.log()).toMatch(/"rule":"web".*the login leads back without a session/);
+      expect(wrong.authorizer.log()).toMatch(/"rule":"web".*the login leads back to the same denial/);
     });
 
     it('may try again', async () => {

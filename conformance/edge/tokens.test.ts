@@ -92,12 +92,6 @@ describe.each(ORYS)('with $name', ({ start }) => {
       expect((await bearer(brief)).json()['reason']).toBe('token_expired');
     });
 
-    it('refuses an opaque token', async () => {
-      expect((await bearer(await ory.accessToken({ audience: [AUDIENCE], strategy: 'opaque' }))).json()['reason']).toBe(
-        'token_kind_wrong',
-      );
-    });
-
     it('accepts a token made by hand with a published key', async () => {
       expect((await bearer(await ory.sign(good()))).status).toBe(200);
       expect((await bearer(await ory.sign(good({ aud: AUDIENCE })))).status).toBe(200);

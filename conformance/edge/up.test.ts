@@ -41,6 +41,12 @@ describe('up without a file', () => {
     expect(stdout).toMatch(/"x-user-id": ?"[0-9a-f-]{36}"/i);
     expect(stdout).toMatch(/"x-user-id": ?"dev-client"/i);
 
+    const opaque = await send(url, 'HTTP/1.1', {
+      path: '/api/',
+      headers: [['Authorization', await opaqueBearer(url)]],
+    });
+    expect([opaque.status, opaque.json()['identity']]).toEqual([200, { 'X-User-Id': 'opaque' }]);
+
     const browser = await send(url, 'HTTP/1.1', { path: '/page', headers: [['Accept', 'text/html']] });
     expect([browser.status, browser.header('location')[0]]).toEqual([
       302,
@@ -292,8 +298,10 @@ describe('up for programs and in part', () => {
 
   it.each([
     ['kratos=ftp://x', 2, 'is not an http or https address'],
-    ['keto=http://127.0.0.1:1', 2, 'is neither kratos=URL nor hydra=URL'],
+    ['keto=http://127.0.0.1:1', 2, 'is none of kratos=URL, hydra=URL and hydra-admin=URL'],
     ['hydra=http://127.0.0.1:9', 1, 'does not answer'],
+    ['hydra-admin=http://127.0.0.1:9', 2, 'hydra-admin is given without hydra'],
+    ['hydra-admin=ftp://x', 2, 'Give Hydra’s admin address'],
   ])('says how to mend --with %s', async (value, code, words) => {
     const file = await upFile(rig.dir);
     file.write({});
@@ -303,6 +311,28 @@ describe('up for programs and in part', () => {
     expect(one.err()).toContain('hydra=');
   });
 });
+
+/** Of a client of the development Ory that gets opaque tokens. */
+async function opaqueBearer(audience: string): Promise<string> {
+  const ory = 'http://127.0.0.1:4455';
+  const client = { client_id: 'opaque', client_secret: 'secret', token_endpoint_auth_method: 'client_secret_post' };
+  await fetch(`${ory}/admin/clients`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({
+      ...client,
+      grant_types: ['client_credentials'],
+      audience: [audience],
+      access_token_strategy: 'opaque',
+    }),
+  });
+  const { client_id, client_secret } = client;
+  const body = new URLSearchParams({ grant_type: 'client_credentials', client_id, client_secret, audience });
+  const answer = await (await fetch(`${ory}/oauth2/token`, { method: 'POST', body })).json();
+  const { access_token: token } = answer as { access_token?: string };
+  expect(token).toMatch(/^ory_at_/);
+  return `Bearer ${token}`;
+}
 
 function tokenClaims(iss: string) {
   const now = Math.floor(Date.now() / 1_000);

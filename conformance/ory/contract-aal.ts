@@ -1,7 +1,8 @@
 // The contract of the second factor: enrolled, asked for, given, confirmed anew, taken away.
 import { expect, test } from 'vitest';
+import { cookieName } from './client.ts';
 import { at, CookieJar, csrfToken, jsonRequest, nodeWith } from './http.ts';
-import type { ContractPart, Person, Session } from './ory.ts';
+import type { ContractPart, Person, PersonWithTotp, Session } from './ory.ts';
 import { whoami, whoamiStatus } from './whoami.ts';
 
 const json = { accept: 'application/json' };
@@ -231,6 +232,117 @@ export const describeAal: ContractPart = (ory) => {
     expect(Date.parse(String(at(after.body, 'authenticated_at')))).toBeGreaterThan(
       Date.parse(String(at(before.body, 'authenticated_at'))),
     );
+  });
+
+  /** In a browser, by a form, as `query` asks: where that leads, and what whoami says before and after. */
+  async function again(cookie: string, query: string, given: Record<string, string>) {
+    const jar = new CookieJar();
+    jar.set(cookieName, cookie);
+    const see = async () => (await whoami(ory(), [['Cookie', jar.header()]])).body;
+    const before = await see();
+    const returnTo = `${ory().kratos.publicUrl}/welcome?a=b`;
+    const path = `/self-service/login/browser?${query}&return_to=${encodeURIComponent(returnTo)}`;
+    const { body: flow } = await call(path, { headers: json }, jar);
+    const form = new URLSearchParams({ ...given, csrf_token: csrfToken(flow) });
+    const done = await call(String(at(flow, 'ui', 'action')), { method: 'POST', headers: html, body: form }, jar);
+    expect([done.status, done.headers.get('location')]).toEqual([303, returnTo]);
+    return {
+      flow,
+      before,
+      after: await see(),
+      old: (await whoami(ory(), [['Cookie', `${cookieName}=${cookie}`]])).body,
+    };
+  }
+
+  const passwordOf = (person: Person) => ({ method: 'password', identifier: person.email, password: person.password });
+  const codeOf = (person: PersonWithTotp) => ({ method: 'totp', totp_code: ory().totpCode(person) });
+  const loggedInAt = (session: unknown) => Date.parse(String(at(session, 'authenticated_at')));
+
+  test.each([
+    ['refresh=true', 'aal1', passwordOf],
+    ['refresh=true&aal=aal2', 'aal2', codeOf],
+  ])(
+    '%s in a browser keeps session and level and renews authenticated_at, also for the old cookie',
+    async (query, aal, give) => {
+      const person = await ory().createPersonWithTotp();
+      const { cookie } = await ory().loginBrowser(person, { aal: 'aal2' });
+      const { flow, before, after, old } = await again(cookie.value, query, give(person));
+      expect(flow).toMatchObject({ refresh: true, requested_aal: aal, ui: { messages: [{ id: 1010003 }] } });
+      expect(after).toMatchObject({
+        id: at(before, 'id'),
+        issued_at: at(before, 'issued_at'),
+        authenticator_assurance_level: 'aal2',
+      });
+      expect(loggedInAt(after)).toBeGreaterThan(loggedInAt(before));
+      expect(at(old, 'authenticated_at')).toBe(at(after, 'authenticated_at'));
+    },
+  );
+
+  test('a refresh at aal2 asks for the second factor and takes nothing else', async () => {
+    const person = await ory().createPersonWithTotp();
+    const session = await ory().login(person);
+    await ory().stepUp(person, session);
+    const headers = { ...json, 'x-session-token': session.token };
+    const { body: flow } = await call('/self-service/login/api?refresh=true&aal=aal2', { headers });
+    expect(nodeWith(flow, 'name', 'totp_code')).toBeDefined();
+    expect(nodeWith(flow, 'name', 'password')).toBeUndefined();
+    const give = (given: object) =>
+      call(String(at(flow, 'ui', 'action')), withToken(session, jsonRequest('POST', given)));
+    const before = (await whoami(ory(), [['X-Session-Token', session.token]])).body;
+    expect((await give(passwordOf(person))).status).toBe(400);
+    expect((await whoami(ory(), [['X-Session-Token', session.token]])).body).toEqual(before);
+    const answer = await give(codeOf(person));
+    expect([answer.status, at(answer.body, 'session_token')]).toEqual([200, session.token]);
+    expect(loggedInAt((await whoami(ory(), [['X-Session-Token', session.token]])).body)).toBeGreaterThan(
+      loggedInAt(before),
+    );
+  });
+
+  test('a refresh at aal2 of half a login makes it whole, and says both', async () => {
+    const person = await ory().createPersonWithTotp();
+    const { cookie } = await ory().loginBrowser(person);
+    const { flow, after } = await again(cookie.value, 'refresh=true&aal=aal2', codeOf(person));
+    expect(flow).toMatchObject({ ui: { messages: [{ id: 1010003 }, { id: 1010004 }] } });
+    expect(at(after, 'authenticator_assurance_level')).toBe('aal2');
+  });
+
+  test.each(['aal=aal2', 'refresh=true&aal=aal2'])(
+    '%s of whoever has no second factor is a form without a field',
+    async (query) => {
+      const person = await ory().createPerson();
+      const cookie = cookieOf(await ory().loginBrowser(person));
+      const { status, body } = await call(`/self-service/login/browser?${query}`, { headers: { ...json, cookie } });
+      expect([status, at(body, 'requested_aal')]).toEqual([200, 'aal2']);
+      const nodes = at(body, 'ui', 'nodes') as unknown[];
+      expect(nodes.map((node) => at(node, 'attributes', 'name'))).toEqual(['csrf_token']);
+    },
+  );
+
+  test('a refresh without a session is a login like any other, at aal2 it is refused', async () => {
+    const { status, body } = await call('/self-service/login/browser?refresh=true', { headers: json });
+    expect([status, at(body, 'refresh'), at(body, 'ui', 'messages')]).toEqual([200, false, undefined]);
+    const second = await call('/self-service/login/browser?refresh=true&aal=aal2', { headers: json });
+    expect([second.status, at(second.body, 'error', 'id')]).toEqual([401, 'session_aal1_required']);
+  });
+
+  test.each([
+    ['1', 200],
+    ['t', 200],
+    ['TRUE', 200],
+    ['tRUE', 400],
+    ['yes', 400],
+    ['', 400],
+  ])('refresh=%s of who is logged in is %d', async (value, status) => {
+    const cookie = cookieOf(await ory().loginBrowser(await ory().createPerson()));
+    const answer = await call(`/self-service/login/browser?refresh=${value}`, { headers: { ...json, cookie } });
+    expect(answer.status).toBe(status);
+  });
+
+  test('of two return_to the first counts', async () => {
+    const [one, two] = ['one', 'two'].map((path) => encodeURIComponent(`${ory().kratos.publicUrl}/${path}`));
+    const query = `return_to=${one}&return_to=${two}`;
+    const { body } = await call(`/self-service/login/browser?${query}`, { headers: json });
+    expect(at(body, 'return_to')).toBe(`${ory().kratos.publicUrl}/one`);
   });
 
   test('a refresh as somebody else is a session of that person’s own', async () => {

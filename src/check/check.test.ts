@@ -51,6 +51,7 @@ const yesToken: Verification = {
     claims: { sub: 'u' },
     audiences: ['api', 'b'],
     expiresAtMs: 2e12,
+    proof: 'key',
     key: { kid: 'k', material: 'm' },
   },
   cacheForMs: undefined,
@@ -190,6 +191,18 @@ describe('reasons', () => {
   });
 });
 
+test('a yes that Envoy could not give is worth a line in the log, and no more than a line', async () => {
+  const { ask, log } = rig();
+  const good = { path: '/t', host: 'a.api.example', authorization: bearer };
+  for (const jwtFailure of [undefined, 1, 4]) await ask({ ...good, jwtFailure });
+  expect(log.lines).toEqual([]);
+  await ask({ ...good, authorization: [], jwtFailure: 32 });
+  expect(log.lines).toEqual([]);
+  for (let i = 0; i < 5; i++) expect(await ask({ ...good, jwtFailure: 32 })).toMatchObject({ kind: 'allow' });
+  expect(log.lines).toHaveLength(1);
+  expect(log.lines[0]).toMatchObject({ level: 'info', fields: { jwt_authn_code: 32 } });
+});
+
 describe('one rule’s yes is not another’s', () => {
   test('an identity that is remembered is judged by the rule at hand', async () => {
     const config = withAccess({
@@ -251,6 +264,14 @@ describe('any_of', () => {
     expect(await rig(answers, config).ask(given)).toMatchObject({ reason, rule: { name: 'x' } });
   });
 
+  test('asks about a credential that came to nothing once, however many alternatives take it', async () => {
+    const many = withAccess({ kind: 'require', anyOf: [SESSION, TOKEN, { ...SESSION, aal: 'aal2' }, TOKEN, SESSION] });
+    const down = { session: unavailable('ory_unreachable'), token: unavailable('ory_error') };
+    const { ask, asked } = rig(down, many);
+    expect(await ask(both)).toMatchObject({ reason: 'ory_unreachable' });
+    expect(asked).toEqual(['session_cookie ory_kratos_session=c', 'access_token t']);
+  });
+
   test('is tried in the order written', async () => {
     const turned = withAccess({ kind: 'require', anyOf: [TOKEN, SESSION] });
     expect(await rig({}, turned).ask(both)).toMatchObject({ reason: 'token' });
@@ -258,6 +279,13 @@ describe('any_of', () => {
 });
 
 describe('identify', () => {
+  test('asks nobody twice, and goes on where the session lacks what another rule wants', async () => {
+    const { ask, asked } = rig();
+    await ask({ path: '/', cookie, authorization: bearer });
+    await ask({ path: '/', cookie, authorization: bearer });
+    expect(asked).toEqual(['session_cookie ory_kratos_session=c']);
+  });
+
   test.each<[string, { session?: Answer; token?: Answer }, Partial<CheckRequest>, string]>([
     ['a session', {}, { cookie, authorization: bearer }, 'session'],
     ['a token', {}, { authorization: bearer }, 'token'],

@@ -5,8 +5,8 @@ import type { Clock } from './clock.ts';
 import { type BearerReading, bearerReading, extract } from './credential/extract.ts';
 import { type Attempt, attemptWith, attemptWithout, strongest, unmet } from './decide.ts';
 import type { IdentityCache } from './identity/cache/memory.ts';
-import type { Identity, Verifier } from './identity/identity.ts';
-import type { Log } from './log.ts';
+import type { Identity, Verification, Verifier } from './identity/identity.ts';
+import { type Log, ThrottledLog } from './log.ts';
 import type { CheckRequest } from './request/check-request.ts';
 import { normalise } from './request/normalise.ts';
 import { createFindRule, type FindRule } from './rule/find-rule.ts';
@@ -25,9 +25,12 @@ export type Check = (request: CheckRequest) => Promise<Verdict>;
 
 export function createCheck(parts: CheckParts): Check {
   const findRule = createFindRule(parts.config.rules);
+  const missed = new ThrottledLog(parts.log, parts.clock);
   return async (request) => {
     try {
-      return await judge(request, findRule, parts);
+      const verdict = await judge(request, findRule, parts);
+      if (verdict.reason === 'token') noteMissed(request, missed);
+      return verdict;
     } catch (error) {
       parts.log.error(
         { err: { name: error instanceof Error ? error.name : typeof error, stack: stackOf(error) } },
@@ -49,8 +52,9 @@ async function judge(request: CheckRequest, findRule: FindRule, parts: CheckPart
 
   const reading = bearerReading(rule.access.anyOf);
   const failed: Exclude<Attempt, { kind: 'satisfied' }>[] = [];
+  const settled: Settled = new Map();
   for (const requirement of rule.access.anyOf) {
-    const attempt = await attemptOne(request, requirement, reading, parts);
+    const attempt = await attemptOne(request, requirement, reading, settled, parts);
     if (attempt.kind === 'satisfied') {
       const { identity, setCookie } = attempt;
       return { kind: 'allow', reason: identity.kind, rule, identity, setCookie };
@@ -69,19 +73,29 @@ async function judge(request: CheckRequest, findRule: FindRule, parts: CheckPart
   }
 }
 
+/** What the one credential of a kind has come to in this check: several alternatives ask once, and wait for one outage. */
+type Settled = Map<Requirement['kind'], Verification>;
+
 async function attemptOne(
   request: CheckRequest,
   requirement: Requirement,
   reading: BearerReading,
+  settled: Settled,
   parts: CheckParts,
 ): Promise<Attempt> {
   const extraction = extract(request, requirement.kind, reading, parts.config.sessions?.cookies ?? []);
-  if (extraction.kind !== 'found') return attemptWithout(extraction);
+  if (extraction.kind !== 'found') return attemptWithout(extraction, requirement);
   const verifier = parts.verifiers[requirement.kind];
   if (!verifier) throw new Error(`no verifier for ${requirement.kind}`);
   // A login or a second factor that has just been given is not denied from memory.
   const enough = (identity: Identity) => requirement.kind === 'token' || !unmet(identity, requirement, parts.clock());
-  const verification = await parts.cache.verify(extraction.credential, verifier, enough);
+  const before = settled.get(requirement.kind);
+  const verification = before
+    ? // A stale identity may be enough for one alternative and not for another.
+      ((before.kind === 'unavailable' ? parts.cache.stale(extraction.credential, verifier, enough) : undefined) ??
+      before)
+    : await parts.cache.verify(extraction.credential, verifier, enough);
+  settled.set(requirement.kind, verification);
   return attemptWith(verification, requirement, parts.clock());
 }
 
@@ -93,6 +107,19 @@ function preflight({ origin }: CheckRequest, rule: Rule): Verdict {
 
 function anonymous(rule: Rule): Verdict {
   return { kind: 'allow', reason: 'anonymous', rule, identity: undefined, setCookie: [] };
+}
+
+/** jwt_authn's codes for "no token" and "not a JWT": that it cannot say yes to these is no surprise. */
+const NOT_FOR_ENVOY = [1, 4];
+
+/** A yes that Envoy could not give. After a rotation that is so until Envoy has fetched the key; else it is worth a look. */
+function noteMissed({ jwtFailure }: CheckRequest, log: ThrottledLog): void {
+  if (jwtFailure === undefined || NOT_FOR_ENVOY.includes(jwtFailure)) return;
+  log.info(
+    `jwt_authn ${jwtFailure}`,
+    { jwt_authn_code: jwtFailure },
+    'Envoy refused a token that is good: it is asked about until Envoy takes it',
+  );
 }
 
 /** Where it happened, without the message: it may quote what a client sent. */

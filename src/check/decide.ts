@@ -8,19 +8,33 @@ import type { RejectReason, UnavailableReason } from './reason.ts';
 /** How one alternative of a rule came out. */
 export type Attempt =
   | { readonly kind: 'missing' }
-  | { readonly kind: 'refused'; readonly reason: RejectReason; readonly remedyUrl?: string | undefined }
+  | {
+      readonly kind: 'refused';
+      readonly reason: RejectReason;
+      readonly requirement: Requirement;
+      /** Where Kratos itself sends a browser to put it right. */
+      readonly remedyUrl?: string | undefined;
+      readonly loginQuery?: LoginQuery | undefined;
+    }
   | { readonly kind: 'unavailable'; readonly reason: UnavailableReason; readonly retryAfterSeconds: number | undefined }
   | { readonly kind: 'satisfied'; readonly identity: Identity; readonly setCookie: readonly string[] };
 
+/**
+ * What Kratos's login flow is asked for, so that a living session becomes one that satisfies the rule. Each renews
+ * `authenticated_at` and leaves the session its id, its token and its level (Kratos v1.3.1); `refresh` alone asks for the
+ * first factor, with `aal=aal2` for the second one and for nothing else.
+ */
+export type LoginQuery = 'aal=aal2' | 'refresh=true' | 'refresh=true&aal=aal2';
+
 /** Of a credential that was not even found, or not readable. */
-export function attemptWithout(extraction: Exclude<Extraction, { kind: 'found' }>): Attempt {
+export function attemptWithout(extraction: Exclude<Extraction, { kind: 'found' }>, requirement: Requirement): Attempt {
   switch (extraction.kind) {
     case 'absent':
       return { kind: 'missing' };
     case 'malformed':
-      return { kind: 'refused', reason: 'credential_malformed' };
+      return { kind: 'refused', reason: 'credential_malformed', requirement };
     case 'ambiguous':
-      return { kind: 'refused', reason: 'credential_ambiguous' };
+      return { kind: 'refused', reason: 'credential_ambiguous', requirement };
   }
 }
 
@@ -28,13 +42,19 @@ export function attemptWithout(extraction: Exclude<Extraction, { kind: 'found' }
 export function attemptWith(verification: Verification, requirement: Requirement, nowMs: number): Attempt {
   switch (verification.kind) {
     case 'rejected':
-      return { kind: 'refused', reason: verification.reason, remedyUrl: verification.remedyUrl };
+      return {
+        kind: 'refused',
+        reason: verification.reason,
+        requirement,
+        remedyUrl: verification.remedyUrl,
+        loginQuery: verification.reason === 'aal_insufficient' ? 'aal=aal2' : undefined,
+      };
     case 'unavailable':
       return verification;
     case 'verified': {
       const reason = unmet(verification.identity, requirement, nowMs);
       return reason
-        ? { kind: 'refused', reason }
+        ? { kind: 'refused', reason, requirement, loginQuery: loginQueryFor(reason, requirement) }
         : { kind: 'satisfied', identity: verification.identity, setCookie: verification.setCookie };
     }
   }
@@ -58,10 +78,28 @@ function unmetBySession(
   if (aal === 'aal2' ? level !== 'aal2' : aal === 'aal1' && level !== 'aal1' && level !== 'aal2')
     return 'aal_insufficient';
   if (maxAgeMs === undefined) return undefined;
+  const ageMs = nowMs - authenticatedAt(session);
+  // Not "older": a time that cannot be read is too old as well, and so is one that has not come yet.
+  return ageMs < maxAgeMs && ageMs >= -MAX_CLOCK_DIFFERENCE_MS ? undefined : 'session_too_old';
+}
+
+/** How far Kratos's clock may be ahead: a login that has just happened must not be one of the future. */
+const MAX_CLOCK_DIFFERENCE_MS = 60_000;
+
+/** RFC 3339 alone: JavaScript reads a time in nearly any text. */
+function authenticatedAt(session: JsonObject): number {
   const at = session['authenticated_at'];
-  const authenticatedAt = typeof at === 'string' ? Date.parse(at) : Number.NaN;
-  // Not "older": a time that cannot be read is too old as well.
-  return nowMs - authenticatedAt < maxAgeMs ? undefined : 'session_too_old';
+  const isTime = typeof at === 'string' && /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/.test(at);
+  return isTime ? Date.parse(at) : Number.NaN;
+}
+
+/** At the level that the rule asks for: whoever is to be there at aal2 confirms it with the second factor. */
+function loginQueryFor(reason: RejectReason, requirement: Requirement): LoginQuery | undefined {
+  if (requirement.kind !== 'session') return undefined;
+  const { aal } = requirement;
+  if (reason === 'aal_insufficient') return aal === 'aal2' ? 'aal=aal2' : 'refresh=true';
+  if (reason === 'session_too_old') return aal === 'aal2' ? 'refresh=true&aal=aal2' : 'refresh=true';
+  return undefined;
 }
 
 function unmetByToken(

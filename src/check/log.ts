@@ -18,13 +18,21 @@ export class ThrottledLog {
   }
 
   warn(key: string, fields: object, message: string): void {
+    this.#write('warn', key, fields, message);
+  }
+
+  info(key: string, fields: object, message: string): void {
+    this.#write('info', key, fields, message);
+  }
+
+  #write(level: 'info' | 'warn', key: string, fields: object, message: string): void {
     const now = this.#clock();
     const last = this.#last.get(key);
     if (last && now >= last.at && now - last.at < 1_000) {
       last.suppressed++;
       return;
     }
-    this.#log.warn(last?.suppressed ? { ...fields, suppressed: last.suppressed } : fields, message);
+    this.#log[level](last?.suppressed ? { ...fields, suppressed: last.suppressed } : fields, message);
     this.#last.set(key, { at: now, suppressed: 0 });
   }
 }

@@ -1,5 +1,6 @@
 // The outcome of a check, before a transport writes it. No I/O.
-import type { Rule } from '../config/config.ts';
+import type { Requirement, Rule } from '../config/config.ts';
+import type { LoginQuery } from './decide.ts';
 import type { Identity } from './identity/identity.ts';
 import type { AllowReason, DenyReason } from './reason.ts';
 
@@ -17,9 +18,13 @@ export interface Deny {
   readonly reason: DenyReason;
   /** Undefined where no rule was reached. */
   readonly rule: Rule | undefined;
+  /** The alternative of the rule that `reason` is about; undefined where it is about none. */
+  readonly requirement: Requirement | undefined;
   readonly retryAfterSeconds: number | undefined;
-  /** Where Kratos sends a browser to put it right. */
+  /** Where Kratos itself sends a browser to put it right. */
   readonly remedyUrl: string | undefined;
+  /** What puts it right at Kratos's login where Kratos named no address. */
+  readonly loginQuery: LoginQuery | undefined;
 }
 
 export type Verdict = Allow | Deny;
@@ -27,7 +32,11 @@ export type Verdict = Allow | Deny;
 export function deny(
   reason: DenyReason,
   rule?: Rule,
-  { retryAfterSeconds, remedyUrl }: { retryAfterSeconds?: number | undefined; remedyUrl?: string | undefined } = {},
+  { requirement, retryAfterSeconds, remedyUrl, loginQuery }: DenyDetails = {},
 ): Deny {
-  return { kind: 'deny', reason, rule, retryAfterSeconds, remedyUrl };
+  return { kind: 'deny', reason, rule, requirement, retryAfterSeconds, remedyUrl, loginQuery };
 }
+
+type DenyDetails = {
+  readonly [K in 'requirement' | 'retryAfterSeconds' | 'remedyUrl' | 'loginQuery']?: Deny[K] | undefined;
+};

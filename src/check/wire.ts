@@ -6,6 +6,8 @@ export const WIRE = {
   statusVia: 'ory-status-via',
   /** On a check: which policy the route that asks belongs to, where several are about. */
   policy: 'ory-policy',
+  /** On a check: the code with which jwt_authn refused a token; absent where it did not. Never a reason for a yes. */
+  jwtFailure: 'ory-jwt-failure',
   /** On an answer: the status that the client is to get. */
   status: 'ory-status',
   /** On every answer: why. */

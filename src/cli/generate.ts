@@ -5,6 +5,8 @@ import { loadConfig } from '../config/load.ts';
 import { generateEnvoy, type Part } from '../generate/envoy/emit.ts';
 import { API_KEY_VARIABLE } from '../generate/envoy/ory-path.ts';
 import type { Transport } from '../generate/envoy/transport.ts';
+import { makePlan, makePlanWithoutAuthorizer } from '../generate/plan.ts';
+import { planJson, planText } from './plan-text.ts';
 import { UserError } from './user-error.ts';
 
 export interface GenerateOptions {
@@ -12,16 +14,26 @@ export interface GenerateOptions {
   readonly output?: string;
   readonly part: Part;
   readonly transport: Transport;
+  readonly authorizer: boolean;
+  readonly plan?: true;
+  readonly json?: true;
   readonly caFile?: string;
 }
 
-/** @throws {ConfigError} {UserError} */
+/** @throws {ConfigError} {GenerateError} {UserError} */
 export function generate(target: string, options: GenerateOptions): void {
   if (target !== 'envoy') throw new UserError(unknownTarget(target), 2);
   const config = loadConfig(options.config);
+  if (options.plan) {
+    const plan = options.authorizer ? makePlan(config) : makePlanWithoutAuthorizer(config);
+    process.stdout.write(options.json ? `${JSON.stringify(planJson(plan))}\n` : planText(plan));
+    return;
+  }
+  if (options.json) throw new UserError('--json goes with --plan: what is generated is YAML', 2);
   const text = generateEnvoy(config, {
     part: options.part,
     transport: options.transport,
+    authorizer: options.authorizer,
     ...(options.caFile === undefined ? {} : { caFile: options.caFile }),
   });
   const names = config.edge.ory?.apiKey !== undefined && text.includes(API_KEY_VARIABLE);

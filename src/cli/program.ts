@@ -7,6 +7,7 @@ import { PARTS } from '../generate/envoy/emit.ts';
 import { TRANSPORTS } from '../generate/envoy/transport.ts';
 import { GenerateError } from '../generate/generate-error.ts';
 import type { GenerateOptions } from './generate.ts';
+import type { TestOptions } from './test.ts';
 import { ReportedError, UserError } from './user-error.ts';
 
 const DEFAULT_FILE = 'ory-envoy.yaml';
@@ -61,7 +62,7 @@ function program(): Command {
     .option('-c, --config <file>', `configuration file (default: ${DEFAULT_FILE} where there is one)`)
     .option('--json', 'everything as JSON, one object a line')
     .addOption(new Option('--only <part>', 'the authorizer alone, for an Envoy of your own').choices(['authorizer']))
-    .option('--with <servers>', 'real servers in place of the configured ones: kratos=URL,hydra=URL')
+    .option('--with <servers>', 'real servers in place of the configured ones: kratos=URL,hydra=URL,hydra-admin=URL')
     .option('--print-config', 'print the configuration that is used where there is no file, and end')
     .action(async (options: { config?: string; json?: true; only?: string; with?: string; printConfig?: true }) => {
       const { printDevelopmentPolicy, up } = await import('./up.ts');
@@ -106,10 +107,22 @@ function program(): Command {
     .addOption(
       new Option('--transport <transport>', 'how Envoy asks the authorizer').choices(TRANSPORTS).default('http'),
     )
+    .option('--no-authorizer', 'Envoy alone gives every verdict: for policies of tokens and of what anyone may do')
+    .option('--plan', 'print which rule is native and which is asked, and why, instead')
+    .option('--json', 'with --plan: as JSON, for programs')
     .option('--ca-file <file>', 'the CA bundle where Envoy runs (default: /etc/ssl/certs/ca-certificates.crt)')
     .action(async (target: string, options: GenerateOptions) =>
       (await import('./generate.ts')).generate(target, options),
     );
+
+  root
+    .command('test')
+    .description('expected verdicts for a table of requests, against the engine or a running edge')
+    .addOption(configOption())
+    .argument('<cases>', 'the file of cases, such as cases.yaml')
+    .option('--edge <url>', 'send the requests to a running edge instead of asking the engine')
+    .option('--json', 'as JSON, for programs')
+    .action(async (file: string, options: TestOptions) => (await import('./test.ts')).test(file, options));
 
   return root;
 }

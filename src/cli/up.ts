@@ -26,7 +26,7 @@ export interface UpOptions {
   /** Everything for a program to read. */
   readonly json: boolean;
   readonly onlyAuthorizer: boolean;
-  /** `kratos=URL,hydra=URL`. */
+  /** `kratos=URL,hydra=URL,hydra-admin=URL`. */
   readonly with: string | undefined;
 }
 

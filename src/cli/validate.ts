@@ -1,9 +1,17 @@
 // `validate`: checks the file and says what it means, rule by rule. Reads the file, writes to standard output.
-import { type Config, formatAddress, formatUpstream, type OryOnOrigin, type Rule } from '../config/config.ts';
+import {
+  type Config,
+  formatAddress,
+  formatUpstream,
+  type OryOnOrigin,
+  type Rule,
+  type TokenSettings,
+} from '../config/config.ts';
 import { ConfigError } from '../config/fault.ts';
 import { loadConfig } from '../config/load.ts';
 import { warningsOf } from '../config/warnings.ts';
 import { accessText, matchText } from './rule-text.ts';
+import { table } from './table.ts';
 
 /** @throws {ConfigError} */
 export function validate(file: string, json: boolean): void {
@@ -16,12 +24,24 @@ export function validate(file: string, json: boolean): void {
   try {
     const config = loadConfig(file);
     process.stdout.write(
-      `${JSON.stringify({ ok: true, warnings: warningsOf(config), rules: config.rules.map(ruleSummary) })}\n`,
+      `${JSON.stringify({
+        ok: true,
+        warnings: warningsOf(config),
+        tokens: tokenSummary(config.tokens),
+        rules: config.rules.map(ruleSummary),
+      })}\n`,
     );
   } catch (error) {
     if (error instanceof ConfigError) process.stdout.write(`${JSON.stringify({ ok: false, faults: error.faults })}\n`);
     throw error;
   }
+}
+
+/** `opaque`: where they are asked about. Null where tokens, or opaque ones, are not taken. */
+function tokenSummary(tokens: TokenSettings | undefined): object | null {
+  if (!tokens) return null;
+  const { issuer, jwksUrl, introspection } = tokens;
+  return { issuer, jwks_url: jwksUrl, opaque: introspection?.url ?? null };
 }
 
 function ruleSummary(rule: Rule): object {
@@ -45,6 +65,7 @@ function describe(file: string, config: Config): string {
     ...[...edge.upstreams].map(([name, upstream]): [string, string] => [`upstream ${name}`, formatUpstream(upstream)]),
     ['sessions', sessions ? `${sessions.kratosUrl}/sessions/whoami` : 'no rule takes them'],
     ['tokens', tokens ? `issuer ${tokens.issuer}, keys ${tokens.jwksUrl}` : 'no rule takes them'],
+    ...(tokens ? [['opaque tokens', opaqueText(tokens)] as [string, string]] : []),
     ...(edge.ory ? [['Ory', `${edge.ory.publicUrl} leads to ${oryTargets(edge.ory)}`] as [string, string]] : []),
     ['headers', config.identityHeaders.map((header) => header.name).join(', ')],
   ];
@@ -63,13 +84,15 @@ function describe(file: string, config: Config): string {
   ].join('\n');
 }
 
-function oryTargets({ kratosUrl, hydraUrl }: OryOnOrigin): string {
-  return [...new Set([kratosUrl.href, hydraUrl?.href ?? kratosUrl.href])].join(' and ');
+/** A fact and no warning: whoever issues JWTs alone needs nothing more. */
+function opaqueText({ introspection }: TokenSettings): string {
+  if (!introspection)
+    return 'are refused (token_kind_wrong); to take them give ory.hydra.admin_url, on Ory Network ory.api_key';
+  return `are asked about at ${introspection.url}${introspection.apiKey === undefined ? '' : ', with ory.api_key'}`;
 }
 
-function table(rows: readonly (readonly string[])[]): string[] {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  return rows.map((row) => `  ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ')}`.trimEnd());
+function oryTargets({ kratosUrl, hydraUrl }: OryOnOrigin): string {
+  return [...new Set([kratosUrl.href, hydraUrl?.href ?? kratosUrl.href])].join(' and ');
 }
 
 function meaning(rule: Rule, namesUpstream: boolean): string {

@@ -12,6 +12,8 @@ export interface SessionSettings {
   /** Kratos's public API, without a trailing slash. */
   readonly kratosUrl: string;
   readonly cookies: readonly CookieName[];
+  /** Kratos's own login flow as a browser reaches it: where a person gives a second factor, or logs in anew. */
+  readonly loginFlowUrl: string;
 }
 
 /** What is needed to judge access tokens. Present where a rule may look at a token. */
@@ -139,6 +141,8 @@ export interface EdgeSettings {
 export interface Config {
   readonly sessions: SessionSettings | undefined;
   readonly tokens: TokenSettings | undefined;
+  /** `tokens.audiences`, which holds for every rule that names none itself. */
+  readonly audiences: readonly string[];
   /** Where a navigation without a session is sent. Undefined where no rule redirects. */
   readonly loginUrl: string | undefined;
   /** Bound of one call to Ory. */

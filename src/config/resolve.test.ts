@@ -329,3 +329,94 @@ describe('identity headers', () => {
     expect(faultsOf(`${SMALLEST}identity_headers: { A-B-C-D-E-F: [token.sub] }\n`)[0]).toContain('at most four');
   });
 });
+
+describe('where opaque tokens are asked about', () => {
+  const rule = 'rules: [{ name: a, match: { path: / }, require: { token: {} } }]\n';
+  const text = (ory: string) =>
+    `ory: { ${ory} }\nedge: { upstream: "http://u:1" }\ntokens: { audiences: [a] }\n${rule}`;
+  const there = 'hydra: { public_url: "https://h", issuer: "https://h/"';
+  test.each([
+    ['nowhere', `${there} }`, undefined],
+    ['Hydra’s admin API', `${there}, admin_url: "http://h:4445/" }`, ['http://h:4445', undefined]],
+    ['nowhere without a key', 'url: "https://a"', undefined],
+    ['the project, with its key', 'url: "https://a/", api_key: k', ['https://a', 'k']],
+    [
+      'Hydra’s admin API, without the key of another host',
+      'url: "https://a", api_key: k, hydra: { admin_url: "https://a.evil" }',
+      ['https://a.evil', undefined],
+    ],
+    [
+      'Hydra’s admin API, without the key on another port',
+      'url: "https://a", api_key: k, hydra: { admin_url: "https://a:444" }',
+      ['https://a:444', undefined],
+    ],
+    [
+      'Hydra’s admin API, without the key in clear text',
+      'url: "https://a", api_key: k, hydra: { admin_url: "http://a" }',
+      ['http://a', undefined],
+    ],
+    [
+      'the project’s admin API, with the key',
+      'url: "https://a", api_key: k, hydra: { admin_url: "https://a/x" }',
+      ['https://a/x', 'k'],
+    ],
+    ['nowhere for a Hydra of one’s own beside a project', `url: "https://a", api_key: k, ${there} }`, undefined],
+    [
+      'nowhere for keys of one’s own beside a project',
+      'url: "https://a", api_key: k, hydra: { jwks_url: "https://h/jwks" }',
+      undefined,
+    ],
+    [
+      'the project, for a domain of its own',
+      'url: "https://a", api_key: k, hydra: { issuer: "https://b" }',
+      ['https://a', 'k'],
+    ],
+  ])('%s', (_, ory, expected) => {
+    const found = parse(text(ory)).tokens?.introspection;
+    expect(found).toEqual(expected && { url: `${expected[0]}/admin/oauth2/introspect`, apiKey: expected[1] });
+  });
+
+  test('the key is not sent without encryption, but on this machine', () => {
+    expect(faultsOf(text('url: "http://a", api_key: k'))).toEqual([
+      expect.stringContaining('ory.api_key: the key would be sent to http://a without encryption'),
+    ]);
+    expect(parse(text('url: "http://127.0.0.1:4455", api_key: k')).tokens?.introspection?.apiKey).toBe('k');
+  });
+});
+
+describe('Kratos’s own login flow', () => {
+  const flow = (ory: string, edge = '') =>
+    parse(
+      `ory: ${ory}\nedge: { upstream: "http://u:1", public_url: "https://app.example"${edge} }\nrules: [{ name: a, match: { path: "/**" }, require: { session: {} } }]\n`,
+    ).sessions?.loginFlowUrl;
+  const FLOW = '/self-service/login/browser';
+
+  test.each([
+    ['is below ory.url', '{ url: https://a.example/ }', '', `https://a.example${FLOW}`],
+    ['is below kratos.public_url', '{ kratos: { public_url: "http://k:1/x" } }', '', `http://k:1/x${FLOW}`],
+    [
+      'is not a login page of one’s own',
+      '{ url: https://a.example, login_url: "https://l/login" }',
+      '',
+      `https://a.example${FLOW}`,
+    ],
+    [
+      'is login_url where that is it',
+      `{ url: https://a.example, login_url: "https://é.example/k${FLOW}" }`,
+      '',
+      `https://xn--9ca.example/k${FLOW}`,
+    ],
+    [
+      'is no page that is only called so',
+      `{ url: https://a.example, login_url: "https://l${FLOW}/" }`,
+      '',
+      `https://a.example${FLOW}`,
+    ],
+    [
+      'is below edge.ory_path',
+      `{ url: https://a.example, login_url: "https://l${FLOW}" }`,
+      ', ory_path: /.ory',
+      `https://app.example/.ory${FLOW}`,
+    ],
+  ])('%s', (_, ory, edge, url) => expect(flow(ory, edge)).toBe(url));
+});

@@ -39,8 +39,9 @@ export function resolve(file: ConfigFile, report: (fault: Fault) => void): Confi
   );
   const redirects = rules.some((rule) => rule.unauthenticated === 'redirect');
   return {
-    sessions: kinds.has('session') ? resolveSessions(file, report) : undefined,
+    sessions: kinds.has('session') ? resolveSessions(file, edge.ory, report) : undefined,
     tokens: kinds.has('token') ? resolveTokens(file, report) : undefined,
+    audiences: file.tokens?.audiences ?? [],
     loginUrl: redirects ? resolveLoginUrl(file, edge.ory, report) : undefined,
     oryTimeoutMs: ms(file.ory.timeout),
     identityHeaders: resolveIdentityHeaders(file, report),
@@ -76,7 +77,11 @@ function withoutSlash(url: string): string {
   return url.replace(/\/+$/, '');
 }
 
-function resolveSessions(file: ConfigFile, report: (fault: Fault) => void): SessionSettings {
+function resolveSessions(
+  file: ConfigFile,
+  ory: OryOnOrigin | undefined,
+  report: (fault: Fault) => void,
+): SessionSettings {
   const url = file.ory.kratos?.public_url ?? file.ory.url;
   if (url === undefined) {
     report({
@@ -85,8 +90,22 @@ function resolveSessions(file: ConfigFile, report: (fault: Fault) => void): Sess
       fix: 'Give ory.url (Ory Network) or ory.kratos.public_url (self-hosted)',
     });
   }
-  return { kratosUrl: withoutSlash(url ?? ''), cookies: file.ory.session_cookies.map(cookieName) };
+  return {
+    kratosUrl: withoutSlash(url ?? ''),
+    cookies: file.ory.session_cookies.map(cookieName),
+    loginFlowUrl: loginFlowUrl(file, ory, url),
+  };
 }
+
+/** Where `login_url` is Kratos's own flow, it is the address that browsers know; a page of one's own takes no `aal`. */
+function loginFlowUrl(file: ConfigFile, ory: OryOnOrigin | undefined, kratosUrl: string | undefined): string {
+  const { login_url: loginUrl } = file.ory;
+  if (!ory && loginUrl !== undefined && new URL(loginUrl).pathname.endsWith(LOGIN_FLOW)) return inAscii(loginUrl);
+  const base = ory?.publicUrl ?? kratosUrl;
+  return base === undefined ? '' : inAscii(`${withoutSlash(base)}${LOGIN_FLOW}`);
+}
+
+const LOGIN_FLOW = '/self-service/login/browser';
 
 function cookieName(text: string): CookieName {
   return text.endsWith('*') ? { name: text.slice(0, -1), prefix: true } : { name: text, prefix: false };
@@ -115,16 +134,24 @@ function resolveTokens(file: ConfigFile, report: (fault: Fault) => void): TokenS
     issuer: issuer ?? '',
     jwksUrl: jwksUrl ?? '',
     clockSkewMs: ms(file.tokens?.clock_skew ?? '60s'),
-    introspection: resolveIntrospection(file, report),
+    introspection: resolveIntrospection(file, jwksUrl, report),
   };
 }
 
-/** Self-hosted by `hydra.admin_url`; on Ory Network by the key that it asks for, which goes to its host alone. */
-function resolveIntrospection(file: ConfigFile, report: (fault: Fault) => void): IntrospectionSettings | undefined {
+/**
+ * Self-hosted by `hydra.admin_url`; on Ory Network by the key that it asks for, which goes to its host alone. A project is
+ * not asked about the tokens of a Hydra whose keys are elsewhere.
+ */
+function resolveIntrospection(
+  file: ConfigFile,
+  jwksUrl: string | undefined,
+  report: (fault: Fault) => void,
+): IntrospectionSettings | undefined {
   const { hydra, url, api_key: apiKey } = file.ory;
-  const base = hydra?.admin_url ?? (apiKey === undefined ? undefined : url);
+  const project = url !== undefined && jwksUrl !== undefined && isSameOrigin(jwksUrl, url) ? url : undefined;
+  const base = hydra?.admin_url ?? (apiKey === undefined ? undefined : project);
   if (base === undefined) return undefined;
-  const withKey = apiKey !== undefined && url !== undefined && new URL(base).origin === new URL(url).origin;
+  const withKey = apiKey !== undefined && url !== undefined && isSameOrigin(base, url);
   if (withKey && !isPrivateWay(base)) {
     report({
       path: ['ory', 'api_key'],
@@ -134,6 +161,10 @@ function resolveIntrospection(file: ConfigFile, report: (fault: Fault) => void):
     });
   }
   return { url: `${withoutSlash(base)}${INTROSPECT}`, apiKey: withKey ? apiKey : undefined };
+}
+
+function isSameOrigin(one: string, other: string): boolean {
+  return new URL(one).origin === new URL(other).origin;
 }
 
 const INTROSPECT = '/admin/oauth2/introspect';
@@ -148,7 +179,7 @@ function resolveLoginUrl(file: ConfigFile, ory: OryOnOrigin | undefined, report:
       fix: 'Give ory.login_url, ory.kratos.public_url or ory.url',
     });
   }
-  return base === undefined ? '' : inAscii(`${withoutSlash(base)}/self-service/login/browser`);
+  return base === undefined ? '' : inAscii(`${withoutSlash(base)}${LOGIN_FLOW}`);
 }
 
 /** As it can stand in a header: a host in Punycode, a path escaped. */

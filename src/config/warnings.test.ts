@@ -68,3 +68,29 @@ test('Ory Network on one’s own origin needs the project’s API key', () => {
     expect.stringContaining('set ory.api_key'),
   ]);
 });
+
+describe('the second factor and a login anew', () => {
+  const asks = (session: string, unauthenticated = 'redirect') =>
+    `rules: [{ name: vault, match: { path: "/**" }, require: { session: { ${session} } }, unauthenticated: ${unauthenticated} }]\n`;
+  const ory = (loginUrl: string) =>
+    `kratos: { public_url: "http://kratos.internal:4433" }, login_url: "https://auth.acme.com${loginUrl}"`;
+  const edge = 'public_url: "https://app.acme.com"';
+
+  test.each(['aal: aal2', 'max_age: 15m'])('(%s) would be asked for at an address that no browser knows', (session) => {
+    expect(warnings(ory('/login'), edge, asks(session))).toEqual([
+      expect.stringMatching(
+        /^rule vault: .*http:\/\/kratos\.internal:4433\/self-service\/login\/browser.*ory\.login_url/,
+      ),
+    ]);
+  });
+
+  test.each([
+    ['where login_url is Kratos’s own flow', ory('/self-service/login/browser'), edge, asks('aal: aal2')],
+    ['with edge.ory_path', ory('/login'), `${edge}, ory_path: /.ory`, asks('aal: aal2')],
+    ['where the rule asks for no more than a session', ory('/login'), edge, asks('')],
+    ['where nobody is redirected', ory('/login'), edge, asks('aal: aal2', 'deny')],
+    ['where everything is internal', 'kratos: { public_url: "http://kratos.internal" }', edge, asks('aal: aal2')],
+  ])('are asked for where browsers can go %s', (_, from, at, rules) => {
+    expect(warnings(from, at, rules)).toEqual([]);
+  });
+});

@@ -1,12 +1,18 @@
 // What is right in itself and will not work as its author hopes: said by `validate`, `serve` and `up`, no reason not to
 // start. No I/O.
 import { parse } from 'tldts';
-import type { Config } from './config.ts';
+import type { Access, Config } from './config.ts';
 import { hostMatches } from './pattern.ts';
 
 /** One sentence each, with the way out. */
 export function warningsOf(config: Config): string[] {
-  return [...browserSessions(config), ...otherHosts(config), ...unreachableAddress(config), ...networkKey(config)];
+  return [
+    ...browserSessions(config),
+    ...otherHosts(config),
+    ...unreachableAddress(config),
+    ...unreachableFlow(config),
+    ...networkKey(config),
+  ];
 }
 
 /** A cookie that another site's Kratos sets is never sent to the edge. */
@@ -41,6 +47,27 @@ function unreachableAddress({ edge, loginUrl }: Config): string[] {
   const { hostname } = new URL(edge.publicUrl);
   if ((loginUrl === undefined && !edge.ory) || !['0.0.0.0', '[::]'].includes(hostname)) return [];
   return [`people would be sent back to ${edge.publicUrl}, which is no address to go to: set edge.public_url.`];
+}
+
+/** A login page of one's own says nothing about where browsers reach Kratos itself. */
+function unreachableFlow({ sessions, loginUrl, rules }: Config): string[] {
+  if (!sessions || loginUrl === undefined) return [];
+  const { hostname } = new URL(sessions.loginFlowUrl);
+  if (isPublicName(hostname) || hostname === new URL(loginUrl).hostname) return [];
+  return rules
+    .filter(({ access, unauthenticated }) => unauthenticated === 'redirect' && asksForMore(access))
+    .map(
+      ({ name }) =>
+        `rule ${name}: people would be sent to ${sessions.loginFlowUrl} for the second factor or a login anew, and ${hostname} looks like a name that no browser knows. ` +
+        'Set ory.login_url to Kratos’s own flow as browsers reach it (…/self-service/login/browser), or set edge.ory_path.',
+    );
+}
+
+function asksForMore(access: Access): boolean {
+  return (
+    access.kind === 'require' &&
+    access.anyOf.some((one) => one.kind === 'session' && (one.aal !== undefined || one.maxAgeMs !== undefined))
+  );
 }
 
 function networkKey({ edge }: Config): string[] {

@@ -66,6 +66,11 @@ export function flowMessages(messages: readonly UiMessage[]): Markup[] {
   });
 }
 
+/** For whoever is asked for a second factor and has none. */
+export function noSecondFactor(settingsUrl: string): Markup {
+  return html`<p>Your account has no second factor yet: <a href="${settingsUrl}">set one up in its settings</a>, and it is given with that.</p>`;
+}
+
 function field(group: string, node: UiNode): Markup {
   switch (node.kind) {
     case 'input':

@@ -4,7 +4,7 @@ import type { HttpBindings } from '@hono/node-server';
 import { Hono } from 'hono';
 import { html } from 'hono/html';
 import { type DevContext, list, member, textMember } from './answer.ts';
-import { flowMessages, flowSections } from './flow-page.ts';
+import { flowMessages, flowSections, noSecondFactor } from './flow-page.ts';
 import { type Listening, listen } from './listen.ts';
 import { askToLogOut, comesFromElsewhere } from './logout-page.ts';
 import { developmentHeader, type Markup, type PageStatus, showPage } from './page.ts';
@@ -92,11 +92,17 @@ async function flowPage(c: DevContext, kratos: Kratos, kind: keyof typeof titles
 <h1>${titles[kind]}</h1>
 ${flowMessages(flow.messages)}
 ${kind === 'settings' ? html`<nav>${flow.returnTo === undefined ? '' : html`<a class="button" href="${flow.returnTo}">Back</a> `}<a class="button quiet" href="/logout">Log out</a></nav>` : ''}
-${sections.length === 0 ? html`<p class="soft">This flow has nothing that a page without scripts could show.</p>` : ''}
+${sections.length === 0 ? nothingToShow(kratos, kind, member(asked.body, 'requested_aal')) : ''}
 </section>
 ${sections.map(({ title, body }) => html`<section class="narrow">${title === '' ? '' : html`<h2>${title}</h2>`}${body}</section>`)}`;
   const formOrigins = [new URL(flow.action).origin, ...kratos.returnOrigins];
   return showPage(c, { title: titles[kind], note, main, formOrigins });
+}
+
+/** Kratos begins a flow for the second factor of whoever has none as well: it asks for nothing. */
+function nothingToShow({ browserUrl }: Kratos, kind: keyof typeof titles, level: unknown): Markup {
+  if (kind === 'login' && level === 'aal2') return noSecondFactor(`${browserUrl}/self-service/settings/browser`);
+  return html`<p class="soft">This flow has nothing that a page without scripts could show.</p>`;
 }
 
 function unavailable(why: string): string {

@@ -8,24 +8,52 @@ function planOf(rules: string, more = 'tokens: { audiences: [https://a, https://
   return makePlan(parseConfig(text, 'x.yaml', { env: {} }));
 }
 
-test('a rule for anyone is decided by the edge, and everything else by the authorizer', () => {
+test('what the edge allows by itself, what it asks, and why', () => {
   const plan = planOf(`
     { name: open, match: { path: /open }, allow: anyone },
     { name: home, match: { path: / }, allow: anyone, identify: true },
-    { name: api, match: { path: /api }, require: { token: {} } },
+    { name: api, match: { path: /api }, require: { token: { scopes: [r, w], claims: { a.b: 1 } } } },
+    { name: mixed, match: { path: /mixed }, require: { any_of: [{ session: {} }, { token: {} }] } },
+    { name: list, match: { path: /list }, require: { token: { claims: { scope: r } } } },
     { name: app, match: { path: "/**" }, require: { session: {} } }`);
-  expect(plan.rules.map(({ name, decidedBy, tokens }) => [name, decidedBy, tokens?.audiences])).toEqual([
-    ['open', 'edge', undefined],
-    ['home', 'authorizer', ['https://a', 'https://b']],
-    ['api', 'authorizer', ['https://a', 'https://b']],
-    ['app', 'authorizer', undefined],
+  expect(plan.rules.map(({ name, verdict, tokens }) => [name, verdict.kind, tokens?.audiences])).toEqual([
+    ['open', 'open', undefined],
+    ['home', 'native', ['https://a', 'https://b']],
+    ['api', 'native', ['https://a', 'https://b']],
+    ['mixed', 'native', ['https://a', 'https://b']],
+    ['list', 'asked', ['https://a', 'https://b']],
+    ['app', 'asked', undefined],
   ]);
-  expect(plan.rules.map((rule) => rule.why)).toEqual([
-    'anyone may pass, and identity headers are removed before routing, so there is nothing to ask',
-    'anyone may pass, and the authorizer says who it is where a credential verifies',
-    'the edge verifies a JWT, and the authorizer gives the verdict: it also knows opaque tokens',
-    'only the authorizer knows whether a session is alive',
+  const rest = 'keys that Envoy has not seen yet, identities that are not plain text, and every denial';
+  expect(plan.rules.map(({ native, asked }) => [native, asked])).toEqual([
+    ['everyone: identity headers are removed before routing, so there is nothing to ask', undefined],
+    [
+      'a request without any credential; a token for https://a or https://b, where there is no session credential',
+      `whatever else comes: only Kratos knows whether a session is alive; ${rest}`,
+    ],
+    ['a token for https://a or https://b with scope r and w and a.b 1', `whatever else comes: ${rest}`],
+    [
+      'a token for https://a or https://b, where there is no session credential',
+      `whatever else comes: only Kratos knows whether a session is alive; ${rest}`,
+    ],
+    [undefined, 'everything: a native filter sees the claim scope as a list'],
+    [undefined, 'everything: only Kratos knows whether a session is alive'],
   ]);
+});
+
+test.each([
+  [
+    'tokens: { audiences: [a], clock_skew: 1s }',
+    'a native filter counts whole seconds, and tokens.clock_skew is below 2s',
+  ],
+  [
+    'tokens: { audiences: [a] }\nidentity_headers: { X-Scopes: [token.scopes] }',
+    'x-scopes is made of a list, which a native filter cannot write as a header',
+  ],
+])('tokens are asked about where Envoy would be less exact: %s', (more, why) => {
+  const plan = planOf('{ name: api, match: { path: /api }, require: { token: {} } }', more);
+  expect(plan.rules[0]).toMatchObject({ verdict: { kind: 'asked' }, native: undefined, asked: `everything: ${why}` });
+  expect(plan.tokens?.native).toBe(false);
 });
 
 test('order, match and upstream are those of the file', () => {
@@ -48,7 +76,13 @@ test('the audiences that the edge verifies are those of all rules together', () 
     issuer: 'https://o/',
     jwksUrl: 'https://o/.well-known/jwks.json',
     clockSkewMs: 5_000,
+    introspection: undefined,
     audiences: ['https://a', 'https://b', 'https://c'],
+    headers: [
+      { name: 'x-user-id', claims: [['sub']] },
+      { name: 'x-user-email', claims: [['ext', 'email']] },
+    ],
+    native: true,
   });
 });
 
@@ -69,8 +103,7 @@ test('without a rule that takes tokens there is nothing to verify', () => {
 test('the implied rule takes either credential where audiences are given', () => {
   const text = 'ory: { url: https://o }\ntokens: { audiences: [x] }\nedge: { upstream: http://u }';
   const plan = makePlan(parseConfig(text, 'x.yaml', { env: {} }));
-  expect(plan.rules).toMatchObject([{ name: 'default', decidedBy: 'authorizer', tokens: { audiences: ['x'] } }]);
-  expect(plan.rules[0]?.why).toMatch(/session is alive, and it gives every verdict on tokens/);
+  expect(plan.rules).toMatchObject([{ name: 'default', verdict: { kind: 'native' }, tokens: { audiences: ['x'] } }]);
 });
 
 test('the names of identity headers are in lower case', () => {

@@ -7,6 +7,7 @@ import type { Check } from '../check/check.ts';
 import type { Log } from '../check/log.ts';
 import { readGrpcCheck } from '../check/request/grpc.ts';
 import type { WriteGrpc } from '../check/response/grpc.ts';
+import { WIRE } from '../check/wire.ts';
 import type { Address } from '../config/config.ts';
 import { listen } from './listen.ts';
 
@@ -98,7 +99,7 @@ async function answer(
   { judge, log }: GrpcParts,
 ): Promise<void> {
   try {
-    const request = readGrpcCheck(call.request);
+    const request = readGrpcCheck(call.request, call.metadata.get(WIRE.jwtFailure)[0]?.toString());
     const { check, writeGrpc } = judge();
     const verdict = await check(request);
     if (call.cancelled) return;

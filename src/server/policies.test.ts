@@ -76,3 +76,31 @@ test('what is remembered of a session stays while Ory is asked in the same way, 
   expect(await ask(authorizer, ['x-session-token: a'])).toBe('200 session');
   expect(whoami()).toBe(2);
 });
+
+test('another place to ask about opaque tokens, or another key for it, is another way of asking', async () => {
+  const ory = await rawOry((socket) => socket.write(raw(200, '{"active":true,"token_use":"access_token","sub":"u"}')));
+  const api = (more: string) =>
+    parseConfig(
+      `ory: { url: "${ory.url}", timeout: 1s${more} }\nedge: { upstream: "http://127.0.0.1:3000" }
+serve: { http: "127.0.0.1:0", grpc: "127.0.0.1:0" }\ntokens: { any_audience: true }
+rules: [{ name: api, match: { path: "/**" }, require: { token: {} } }]\n`,
+      'f',
+      { env: {} },
+    );
+  const asked = () => ory.heads.filter((head) => head.startsWith('POST ')).length;
+  const authorizer = await startAuthorizer(api(', api_key: one'), { log: new RecordingLog() });
+  ends.push(
+    () => authorizer.close(100),
+    () => ory.close(),
+  );
+  const token = () => ask(authorizer, ['authorization: Bearer opaque']);
+  expect([await token(), await token(), asked()]).toEqual(['200 token', '200 token', 1]);
+  authorizer.reconfigure(api(', api_key: two'));
+  expect([await token(), asked()]).toEqual(['200 token', 2]);
+  expect(ory.heads.at(-1)).toContain('authorization: Bearer two');
+  authorizer.reconfigure(api(`, api_key: two, hydra: { admin_url: "${ory.url}/other" }`));
+  expect([await token(), asked()]).toEqual(['200 token', 3]);
+  expect(ory.heads.at(-1)).toMatch(/^POST \/other\/admin\/oauth2\/introspect /);
+  authorizer.reconfigure(api(''));
+  expect([await token(), asked()]).toEqual(['401 token_kind_wrong', 3]);
+});

@@ -1,16 +1,19 @@
 // The policies that are in force: the current one, and those that routes of a changing Envoy still name. Asks Ory.
 import { type Check, createCheck } from '../check/check.ts';
 import type { Clock } from '../check/clock.ts';
+import { createAccessTokenVerifier } from '../check/identity/access-token.ts';
 import { IdentityCache } from '../check/identity/cache/memory.ts';
+import type { Verifier } from '../check/identity/identity.ts';
+import { createIntrospectionVerifier } from '../check/identity/introspection.ts';
 import { Jwks } from '../check/identity/jwks.ts';
 import { createJwtVerifier } from '../check/identity/jwt.ts';
 import { createKratosVerifier } from '../check/identity/kratos.ts';
-import { createOryClient } from '../check/identity/ory-client.ts';
+import { createOryClient, type OryClient } from '../check/identity/ory-client.ts';
 import { type Log, ThrottledLog } from '../check/log.ts';
 import { createGrpcWriter, type WriteGrpc } from '../check/response/grpc.ts';
 import { createHttpWriter, type WriteHttp } from '../check/response/http.ts';
 import { deny } from '../check/verdict.ts';
-import type { Config } from '../config/config.ts';
+import type { Config, TokenSettings } from '../config/config.ts';
 
 export interface Policy {
   readonly config: Config;
@@ -103,21 +106,36 @@ function verificationKey({ sessions, tokens, cache, oryTimeoutMs }: Config): str
   return JSON.stringify([sessions?.kratosUrl, tokens, ttlMs, negativeTtlMs, staleIfErrorMs, maxEntries, oryTimeoutMs]);
 }
 
-function createVerification({ sessions, tokens, cache, oryTimeoutMs }: Config, { log, clock }: Options): Verification {
-  const client = createOryClient(oryTimeoutMs);
+/** `client`: what stands in for Ory where nobody is to be asked. */
+export function createVerification(
+  { sessions, tokens, cache, oryTimeoutMs }: Config,
+  { log, clock }: Options,
+  client: OryClient = createOryClient(oryTimeoutMs),
+): Verification {
   const throttled = new ThrottledLog(log, clock);
-  const jwks = tokens && new Jwks({ url: tokens.jwksUrl, client, clock, log: throttled });
-  // Ahead of the first token; a failure is logged and tried again when one comes.
-  void jwks?.refresh();
   return {
     parts: {
       cache: new IdentityCache({ ...cache, clock }),
       verifiers: {
         session: sessions && createKratosVerifier({ kratosUrl: sessions.kratosUrl, client, clock, log: throttled }),
-        token: tokens && jwks && createJwtVerifier({ ...tokens, jwks, clock }),
+        token: tokens && createTokenVerifier(tokens, { client, clock, log: throttled }),
       },
     },
     timeoutMs: oryTimeoutMs,
     close: () => client.close(),
   };
+}
+
+function createTokenVerifier(
+  tokens: TokenSettings,
+  asking: { readonly client: OryClient; readonly clock: Clock; readonly log: ThrottledLog },
+): Verifier {
+  const { issuer, clockSkewMs, jwksUrl, introspection } = tokens;
+  const jwks = new Jwks({ url: jwksUrl, ...asking });
+  // Ahead of the first token; a failure is logged and tried again when one comes.
+  void jwks.refresh();
+  return createAccessTokenVerifier({
+    jwt: createJwtVerifier({ issuer, clockSkewMs, jwks, clock: asking.clock }),
+    opaque: introspection && createIntrospectionVerifier({ ...introspection, issuer, clockSkewMs, ...asking }),
+  });
 }

@@ -101,7 +101,7 @@ function sendHttp2(url: string, { method = 'GET', path = '/', headers = [], host
 }
 
 /** Raw bytes on a connection; resolves with all that comes until the other side closes, or `until` matches. */
-export function sendRaw(url: string, bytes: string, until?: RegExp): Promise<string> {
+export function sendRaw(url: string, bytes: string, until?: { test(received: string): boolean }): Promise<string> {
   const { hostname, port } = new URL(url);
   return new Promise((resolve, reject) => {
     const socket = connectTcp({ host: hostname, port: Number(port) });

@@ -5,19 +5,20 @@ export const AUDIENCE = 'https://api.test';
 export const OTHER_AUDIENCE = 'https://other.test';
 export const LOGIN_URL = 'http://login.test/self-service/login/browser';
 
-/** `kratosUrl` and `hydraUrl` stand in for the servers where a suite puts a proxy before them. */
+/** `kratosUrl`, `hydraUrl` and `hydraAdminUrl` stand in for the servers where a suite puts a proxy before them. */
 export function policy(
   ory: Ory,
   {
     kratosUrl = ory.kratos.publicUrl,
     hydraUrl = ory.hydra.publicUrl,
+    hydraAdminUrl = ory.hydra.adminUrl,
     cache = {},
-  }: { kratosUrl?: string; hydraUrl?: string; cache?: object } = {},
+  }: { kratosUrl?: string; hydraUrl?: string; hydraAdminUrl?: string; cache?: object } = {},
 ) {
   return {
     ory: {
       kratos: { public_url: kratosUrl, admin_url: ory.kratos.adminUrl },
-      hydra: { public_url: hydraUrl, admin_url: ory.hydra.adminUrl, issuer: ory.hydra.issuer },
+      hydra: { public_url: hydraUrl, admin_url: hydraAdminUrl, issuer: ory.hydra.issuer },
       login_url: LOGIN_URL,
       timeout: '2s',
     },

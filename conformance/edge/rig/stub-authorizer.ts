@@ -4,6 +4,7 @@ import { type AddressInfo, createServer as createTcp, type Socket } from 'node:n
 import { create, fromBinary, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
 import {
   status as grpcStatus,
+  type Metadata,
   Server,
   ServerCredentials,
   type ServerUnaryCall,
@@ -101,7 +102,7 @@ async function startGrpc(answer: Answer): Promise<StubAuthorizer> {
   server.register(
     METHOD,
     (call: ServerUnaryCall<Buffer, Uint8Array>, done: sendUnaryData<Uint8Array>) =>
-      answer(seenIn(call.request), grpcReply(sockets, call, done)),
+      answer(seenIn(call), grpcReply(sockets, call, done)),
     (bytes: Uint8Array) => Buffer.from(bytes),
     (bytes: Buffer) => bytes,
     'unary',
@@ -187,8 +188,8 @@ function option(
 /** Fields of HttpRequest that would hold the body. */
 const BODY_FIELDS = [11, 12];
 
-function seenIn(message: Uint8Array): Seen {
-  const http = fromBinary(CheckRequestSchema, message).attributes?.request?.http;
+function seenIn({ request, metadata }: ServerUnaryCall<Buffer, Uint8Array>): Seen {
+  const http = fromBinary(CheckRequestSchema, request).attributes?.request?.http;
   const text = (bytes: Uint8Array | undefined) => Buffer.from(bytes ?? []).toString('latin1');
   const headers = (http?.headerMap?.headers ?? []).map(({ key, value, rawValue }): [string, string] => [
     text(key),
@@ -198,10 +199,17 @@ function seenIn(message: Uint8Array): Seen {
   return {
     method: text(http?.method),
     url: text(http?.path),
-    headers: [['host', text(http?.host)], ...headers],
+    // What Envoy itself adds to a check is beside the message.
+    headers: [['host', text(http?.host)], ...headers, ...edgeHeaders(metadata)],
     body: body.join(''),
     trailers: {},
   };
+}
+
+function edgeHeaders(metadata: Metadata): [string, string][] {
+  return Object.entries(metadata.getMap())
+    .filter(([name]) => name.startsWith('ory-'))
+    .map(([name, value]) => [name, String(value)]);
 }
 
 export async function readSeen(request: IncomingMessage): Promise<Seen> {

@@ -7,23 +7,36 @@ export interface JsonObject {
   readonly [key: string]: Json;
 }
 
-export type Identity =
+export type Identity = SessionIdentity | TokenIdentity;
+
+interface SessionIdentity {
+  readonly kind: 'session';
+  /** Kratos's answer to whoami. */
+  readonly session: JsonObject;
+  /** Milliseconds since the epoch; undefined where Kratos did not say. */
+  readonly expiresAtMs: number | undefined;
+}
+
+/** An access token, by whatever proof. */
+export type TokenIdentity = {
+  readonly kind: 'token';
+  /** A JWT's payload, or Hydra's answer to introspection. */
+  readonly claims: JsonObject;
+  /** The claim `aud`, always as a list. */
+  readonly audiences: readonly string[];
+} & (
   | {
-      readonly kind: 'session';
-      /** Kratos's answer to whoami. */
-      readonly session: JsonObject;
-      /** Milliseconds since the epoch; undefined where Kratos did not say. */
-      readonly expiresAtMs: number | undefined;
-    }
-  | {
-      readonly kind: 'token';
-      readonly claims: JsonObject;
-      /** The claim `aud`, always as a list. */
-      readonly audiences: readonly string[];
-      readonly expiresAtMs: number;
+      readonly proof: 'key';
       /** The key that it was verified with: `material` is the key itself, as text. */
       readonly key: { readonly kid: string; readonly material: string };
-    };
+      readonly expiresAtMs: number;
+    }
+  | {
+      readonly proof: 'introspection';
+      /** Undefined where Hydra did not say. */
+      readonly expiresAtMs: number | undefined;
+    }
+);
 
 /** An outage is not a bad login: `unavailable` says that nobody could be asked. */
 export type Verification =

@@ -1,5 +1,5 @@
 // The issuer's keys over time: refreshed ahead, after a rotation, through an outage, under a flood.
-import { generateKeyPairSync } from 'node:crypto';
+import { createSign, generateKeyPairSync } from 'node:crypto';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { encode, hydraClaims, IssuerRig, JWKS_URL, type Key, makeKey, sign } from '../testing/issuer.ts';
 import { IdentityCache } from './cache/memory.ts';
@@ -161,7 +161,7 @@ describe('garbage', () => {
     [
       'depth',
       200,
-      `{"keys":[{"kty":"RSA","kid":"a","n":"${'A'.repeat(400)}","e":${'['.repeat(100_000)}${']'.repeat(100_000)}}]}`,
+      `{"keys":[{"kty":"RSA","kid":"a","n":"${'_'.repeat(400)}","e":${'['.repeat(100_000)}${']'.repeat(100_000)}}]}`,
     ],
     ['a 500 with keys', 500, '{"keys":[]}'],
     ['a redirect', 302, '{"keys":[]}'],
@@ -184,17 +184,70 @@ describe('garbage', () => {
   });
 
   test('keys that are not for what we verify are left out', async () => {
-    const rsa = generateKeyPairSync('rsa', { modulusLength: 1_024 }).publicKey.export({ format: 'jwk' });
     const rig = new IssuerRig();
-    rig.publish([
-      { ...old.jwk, use: 'enc' },
-      { ...next.jwk, alg: 'ECDH-ES' },
-      { ...rsa, kid: 'small' },
+    const { use: _, ...bare } = old.jwk;
+    const published = [
+      { ...old.jwk, use: 'enc', kid: 'use' },
+      { ...old.jwk, use: 'enc', key_ops: ['verify'], kid: 'use, though key_ops' },
+      { ...old.jwk, key_ops: ['encrypt', 'wrapKey'], kid: 'key_ops' },
+      { ...bare, key_ops: ['sign'], kid: 'key_ops without use' },
+      { ...old.jwk, key_ops: [], kid: 'no key_ops' },
+      { ...old.jwk, key_ops: 'verify', kid: 'key_ops as text' },
+      { ...old.jwk, key_ops: null, kid: 'key_ops null' },
+      { ...next.jwk, alg: 'ECDH-ES', kid: 'alg' },
       { kty: 'oct', k: 'AAAA', kid: 'oct' },
+    ];
+    rig.publish(published);
+    for (const { kid } of published) expect(await rig.jwks.find(kid), kid).toEqual({ kind: 'unknown' });
+  });
+
+  test.each([[['verify']], [['sign', 'verify']], [undefined]])('a key whose key_ops are %j is used', async (ops) => {
+    const rig = new IssuerRig();
+    const { use: _, ...bare } = old.jwk;
+    rig.publish([ops ? { ...bare, key_ops: ops } : bare]);
+    expect(await rig.judge(await tokenOf(rig, old))).toBe('verified');
+  });
+
+  const ones = (bytes: number, first = 0xff, zeros = 0) =>
+    Buffer.concat([Buffer.alloc(zeros), Buffer.from([first]), Buffer.alloc(bytes - 1, 0xff)]).toString('base64url');
+  test.each([
+    ['1,024 bits', ones(128), false],
+    ['1,024 bits behind 128 bytes of zero', ones(128, 0xff, 128), false],
+    ['2,047 bits', ones(256, 0x7f), false],
+    ['2,041 bits', ones(256, 0x01), false],
+    ['2,040 bits behind a byte of zero', ones(255, 0xff, 1), false],
+    ['2,048 bits', ones(256, 0x80), true],
+    ['2,048 bits behind a byte of zero', ones(256, 0x80, 1), true],
+    ['4,096 bits', ones(512), true],
+    ['nothing but zeros', Buffer.alloc(256).toString('base64url'), false],
+    ['no bits', '', false],
+    ['a number', 7, false],
+  ])('an RSA key of %s: used %s', async (_, n, used) => {
+    const rig = new IssuerRig();
+    rig.publish([{ kty: 'RSA', e: 'AQAB', kid: 'k', n }]);
+    expect((await rig.jwks.find('k')).kind).toBe(used ? 'found' : 'unknown');
+  });
+
+  test('a key that is no point of its curve is an unknown key, and no fault of ours', async () => {
+    const rig = new IssuerRig([{ ...old.jwk, y: old.jwk.x ?? '' }]);
+    expect(await rig.judge(await tokenOf(rig, old))).toBe('token_key_unknown');
+  });
+
+  test('a token of a real key that is too short has an unknown key', async () => {
+    const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2_040 });
+    const jwk = publicKey.export({ format: 'jwk' });
+    const rig = new IssuerRig();
+    const claims = hydraClaims(rig.clock);
+    const input = `${encode({ alg: 'RS256', kid: 'short', typ: 'JWT' })}.${encode(claims)}`;
+    const signature = createSign('sha256').update(input).sign(privateKey).toString('base64url');
+    rig.publish([
+      {
+        ...jwk,
+        n: Buffer.concat([Buffer.alloc(1), Buffer.from(jwk.n ?? '', 'base64url')]).toString('base64url'),
+        kid: 'short',
+      },
     ]);
-    for (const kid of ['old', 'next', 'small', 'oct']) {
-      expect(await rig.jwks.find(kid), kid).toEqual({ kind: 'unknown' });
-    }
+    expect(await rig.judge(`${input}.${signature}`)).toBe('token_key_unknown');
   });
 
   test('one kid for two keys of one type is no key; of two types it is the one that fits', async () => {

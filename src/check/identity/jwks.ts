@@ -9,7 +9,7 @@ import type { OryClient } from './ory-client.ts';
 
 export interface JwksOptions {
   readonly url: string;
-  readonly client: OryClient;
+  readonly client: Pick<OryClient, 'get'>;
   readonly clock: Clock;
   readonly log: ThrottledLog;
 }
@@ -149,7 +149,9 @@ function readKeySet(text: string): KeySet | undefined {
       // Keys that share a kid are one material: when any of them goes, what was verified by it is verified again.
       material.set(kid, (material.get(kid) ?? '') + JSON.stringify([kty, crv, x, y, n, e, alg]));
     }
-    return { getKey: createLocalJWKSet({ keys: usable } satisfies JSONWebKeySet), material };
+    // Judged above: an import with them wants the operations of a public key and no others.
+    const imported = usable.map(({ key_ops: _, ...key }) => key);
+    return { getKey: createLocalJWKSet({ keys: imported } satisfies JSONWebKeySet), material };
   } catch {
     // Not JSON, or members so deeply nested that they cannot be written out.
     return undefined;
@@ -158,12 +160,19 @@ function readKeySet(text: string): KeySet | undefined {
 
 const MIN_RSA_BITS = 2_048;
 
+/** RFC 7517, section 4: a key that its publisher means for something else verifies nothing. */
 function isUsable(key: unknown): key is JWK & { kid: string; kty: string } {
   if (!isObject(key) || typeof key['kid'] !== 'string' || typeof key['kty'] !== 'string') return false;
   if (!['RSA', 'EC', 'OKP'].includes(key['kty']) || (key['use'] ?? 'sig') !== 'sig') return false;
+  const operations = key['key_ops'];
+  if (operations !== undefined && !(Array.isArray(operations) && operations.includes('verify'))) return false;
   if (key['alg'] !== undefined && !ALGORITHMS.includes(String(key['alg']))) return false;
-  return (
-    key['kty'] !== 'RSA' ||
-    (typeof key['n'] === 'string' && Buffer.from(key['n'], 'base64url').length * 8 >= MIN_RSA_BITS)
-  );
+  return key['kty'] !== 'RSA' || (typeof key['n'] === 'string' && bitsOf(key['n']) >= MIN_RSA_BITS);
+}
+
+/** Of a number in base64url (RFC 7518, section 6.3.1.1): bytes or bits of zero before it make no key longer. */
+function bitsOf(number: string): number {
+  const bytes = Buffer.from(number, 'base64url');
+  const first = bytes.findIndex((byte) => byte !== 0);
+  return first < 0 ? 0 : (bytes.length - first) * 8 - (Math.clz32(bytes[first] ?? 0) - 24);
 }

@@ -12,7 +12,7 @@ function slowly(token: string): { header: unknown; claims: unknown } | undefined
   const parts = token.split('.');
   const [head = '', body = ''] = parts;
   if (parts.length !== 3 || parts.includes('') || !parts.every(isTheSpelling)) return undefined;
-  if (token.length > 16_384 || head.length > 2_048) return undefined;
+  if (token.length > 61_440) return undefined;
   const header = object(head);
   const claims = object(body);
   const forbidden = /^(?:crit|jwk|jku|x5u|x5c|b64|zip)$/;
@@ -123,17 +123,8 @@ describe('a JWS', () => {
   };
 
   test.each([
-    [2_048, true],
-    [2_050, false],
-  ])('may have a header of %i characters: %s', (length, expected) => {
-    const one = `${ofLength(length)}.e30.AAAA`;
-    expect(one).toHaveLength(length + 9);
-    expect([readJws(one), slowly(one)].map((read) => read !== undefined)).toEqual([expected, expected]);
-  });
-
-  test.each([
-    [16_384, true],
-    [16_385, false],
+    [61_440, true],
+    [61_441, false],
   ])('may have %i characters: %s', (length, expected) => {
     const one = `e30.${ofLength(length - 9)}.AAAA`;
     expect(one).toHaveLength(length);

@@ -29,6 +29,7 @@ describe('an access token of Hydra', () => {
         claims,
         audiences: ['https://api.example'],
         expiresAtMs: issuer.clock.now + 3_600_000,
+        proof: 'key',
         key: { kid: 'k1', material: expect.any(String) },
       },
       cacheForMs: undefined,

@@ -3,9 +3,17 @@
 import { errors, jwtVerify } from 'jose';
 import type { Clock } from '../clock.ts';
 import type { RejectReason } from '../reason.ts';
-import { type Identity, type JsonObject, rejected, unavailable, type Verification, type Verifier } from './identity.ts';
+import {
+  type JsonObject,
+  rejected,
+  type TokenIdentity,
+  unavailable,
+  type Verification,
+  type Verifier,
+} from './identity.ts';
 import type { Jwks, KeySet } from './jwks.ts';
 import { ALGORITHMS, readJws } from './jws.ts';
+import { areRegisteredTypes, audiencesOf, type RegisteredClaims, timeFault } from './registered-claims.ts';
 
 export interface JwtOptions {
   /** Compared byte for byte. */
@@ -16,16 +24,15 @@ export interface JwtOptions {
 }
 
 /** Hydra says `JWT`; RFC 9068 says `at+jwt`. */
-const TYPES = ['jwt', 'at+jwt', 'application/at+jwt'];
+export const TOKEN_TYPES = ['jwt', 'at+jwt', 'application/at+jwt'];
 
 /** Claims of ID and logout tokens, which Hydra signs with keys of the same set. */
-const FOREIGN_CLAIMS = ['at_hash', 'c_hash', 's_hash', 'nonce', 'events'];
+export const FOREIGN_CLAIMS = ['at_hash', 'c_hash', 's_hash', 'nonce', 'events'];
 
-/** Verifies `access_token` credentials that are JWTs; opaque ones are of the wrong kind. */
+/** Verifies `access_token` credentials that are JWTs. */
 export function createJwtVerifier(options: JwtOptions): Verifier {
   return {
     async verify(credential) {
-      if (!looksLikeJwt(credential.value)) return rejected('token_kind_wrong');
       const jws = readJws(credential.value);
       if (!jws) return rejected('token_malformed');
       const fault = headerFault(jws.header) ?? claimsFault(jws.claims, options);
@@ -39,15 +46,12 @@ export function createJwtVerifier(options: JwtOptions): Verifier {
     },
     stillTrusted(identity) {
       return (
-        identity.kind === 'token' && options.jwks.current?.material.get(identity.key.kid) === identity.key.material
+        identity.kind === 'token' &&
+        identity.proof === 'key' &&
+        options.jwks.current?.material.get(identity.key.kid) === identity.key.material
       );
     },
   };
-}
-
-/** A JWT has two dots and no `ory_` prefix; five parts (JWE) and the rest are not one. */
-function looksLikeJwt(token: string): boolean {
-  return !token.startsWith('ory_') && token.includes('.') && token.split('.', 4).length === 3;
 }
 
 function headerFault(header: JsonObject): RejectReason | undefined {
@@ -56,31 +60,18 @@ function headerFault(header: JsonObject): RejectReason | undefined {
   if (!ALGORITHMS.includes(alg)) return 'token_algorithm_forbidden';
   const typ = header['typ'] ?? 'JWT';
   if (typeof typ !== 'string') return 'token_malformed';
-  return TYPES.includes(typ.toLowerCase()) ? undefined : 'token_kind_wrong';
+  return TOKEN_TYPES.includes(typ.toLowerCase()) ? undefined : 'token_kind_wrong';
 }
 
 /** Judged before the signature: a token that cannot pass costs no key and no cryptography. */
 function claimsFault(claims: JsonObject, { issuer, clockSkewMs, clock }: JwtOptions): RejectReason | undefined {
   if (!areRegisteredTypes(claims)) return 'token_malformed';
-  if (claims['iss'] !== issuer) return 'token_issuer_mismatch';
-  const now = clock();
-  const { exp, nbf } = claims as { exp?: number; nbf?: number };
-  if (exp === undefined) return 'token_malformed';
-  if (now >= exp * 1_000 + clockSkewMs) return 'token_expired';
-  if (nbf !== undefined && now < nbf * 1_000 - clockSkewMs) return 'token_not_yet_valid';
+  if (claims.iss !== issuer) return 'token_issuer_mismatch';
+  if (claims.exp === undefined) return 'token_malformed';
+  const late = timeFault(claims, clock(), clockSkewMs);
+  if (late) return late;
   const foreign = FOREIGN_CLAIMS.some((claim) => Object.hasOwn(claims, claim));
-  return foreign || !claims['client_id'] ? 'token_kind_wrong' : undefined;
-}
-
-function areRegisteredTypes(claims: JsonObject): boolean {
-  const { iss, sub, aud, client_id: clientId, exp, nbf, iat } = claims;
-  const strings = [iss, sub, clientId].every((value) => value === undefined || typeof value === 'string');
-  const times = [exp, nbf, iat].every(
-    (value) => value === undefined || (typeof value === 'number' && Math.abs(value) < 1e12),
-  );
-  const audience =
-    aud === undefined || typeof aud === 'string' || (Array.isArray(aud) && aud.every((one) => typeof one === 'string'));
-  return strings && times && audience;
+  return foreign || !claims.client_id ? 'token_kind_wrong' : undefined;
 }
 
 async function verifySignature(token: string, kid: string, keys: KeySet, options: JwtOptions): Promise<Verification> {
@@ -103,12 +94,13 @@ async function verifySignature(token: string, kid: string, keys: KeySet, options
   }
 }
 
-function toIdentity(claims: JsonObject, key: { kid: string; material: string }): Identity {
-  const aud = claims['aud'] ?? [];
+/** Of claims that {@link claimsFault} found nothing wrong with. */
+function toIdentity(claims: JsonObject, key: { kid: string; material: string }): TokenIdentity {
   return {
     kind: 'token',
+    proof: 'key',
     claims,
-    audiences: typeof aud === 'string' ? [aud] : (aud as readonly string[]),
+    audiences: audiencesOf(claims as RegisteredClaims),
     expiresAtMs: (claims['exp'] as number) * 1_000,
     key,
   };
@@ -118,6 +110,8 @@ function reasonOf(error: unknown): RejectReason {
   if (error instanceof errors.JWSSignatureVerificationFailed) return 'token_signature_invalid';
   if (error instanceof errors.JWKSNoMatchingKey || error instanceof errors.JWKSMultipleMatchingKeys)
     return 'token_key_unknown';
+  // A published key that cannot be imported is none.
+  if (error instanceof DOMException) return 'token_key_unknown';
   if (error instanceof errors.JWTExpired) return 'token_expired';
   // jose counts whole seconds.
   if (error instanceof errors.JWTClaimValidationFailed && error.claim === 'nbf') return 'token_not_yet_valid';

@@ -25,7 +25,7 @@ async function verify(given: OryAnswer | NoAnswer) {
   const log = new RecordingLog();
   const verifier = createKratosVerifier({
     kratosUrl: 'http://kratos',
-    client: { get: async () => given, close: async () => {} },
+    client: { get: async () => given },
     clock: clock.read,
     log: new ThrottledLog(log, clock.read),
   });
@@ -183,7 +183,7 @@ describe('a no, and an outage', () => {
     const own = new TurnedClock();
     const verifier = createKratosVerifier({
       kratosUrl: 'http://kratos',
-      client: { get: async () => ({ kind: 'none', cause: 'x' }), close: async () => {} },
+      client: { get: async () => ({ kind: 'none', cause: 'x' }) },
       clock: own.read,
       log: new ThrottledLog(log, own.read),
     });

@@ -3,21 +3,14 @@
 import type { Clock } from '../clock.ts';
 import type { Credential } from '../credential/credential.ts';
 import type { ThrottledLog } from '../log.ts';
-import {
-  type Identity,
-  isObject,
-  type JsonObject,
-  rejected,
-  unavailable,
-  type Verification,
-  type Verifier,
-} from './identity.ts';
+import { type Identity, isObject, rejected, type Verification, type Verifier } from './identity.ts';
+import { outageAt, parseObject, retryAfter } from './ory-answer.ts';
 import type { OryAnswer, OryClient } from './ory-client.ts';
 
 export interface KratosOptions {
   /** Kratos's public API, without a trailing slash. */
   readonly kratosUrl: string;
-  readonly client: OryClient;
+  readonly client: Pick<OryClient, 'get'>;
   readonly clock: Clock;
   readonly log: ThrottledLog;
 }
@@ -25,14 +18,7 @@ export interface KratosOptions {
 /** Verifies `session_cookie` and `session_token`. */
 export function createKratosVerifier({ kratosUrl, client, clock, log }: KratosOptions): Verifier {
   const endpoint = `${kratosUrl}/sessions/whoami`;
-  const outage = (
-    reason: 'ory_unreachable' | 'ory_error' | 'ory_rate_limited',
-    cause: string,
-    retryAfterSeconds?: number,
-  ) => {
-    log.warn(`${endpoint} ${reason}`, { endpoint, reason, cause }, 'Kratos gave no usable answer');
-    return unavailable(reason, retryAfterSeconds);
-  };
+  const outage = outageAt(endpoint, log, 'Kratos gave no usable answer');
   return {
     async verify(credential) {
       const answer = await client.get(endpoint, header(credential));
@@ -109,19 +95,4 @@ function remedyOf(answer: OryAnswer): { remedyUrl?: string } {
   return typeof url === 'string' && /^https?:\/\/[\x21-\x7e]+$/.test(url) && URL.canParse(url)
     ? { remedyUrl: url }
     : {};
-}
-
-/** Seconds to wait, from `Retry-After` or Ory Network's `x-ratelimit-reset`. */
-function retryAfter(answer: OryAnswer): number | undefined {
-  const [text] = [...answer.header('retry-after'), ...answer.header('x-ratelimit-reset')];
-  return text !== undefined && /^\d{1,4}$/.test(text) ? Number(text) : undefined;
-}
-
-function parseObject(text: string): JsonObject | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return isObject(value) ? value : undefined;
-  } catch {
-    return undefined;
-  }
 }

@@ -4,6 +4,7 @@ import type { Credential } from '../credential/credential.ts';
 import { ThrottledLog } from '../log.ts';
 import { type RawOry, type Respond, raw, rawOry } from '../testing/raw-ory.ts';
 import { RecordingLog } from '../testing/recording-log.ts';
+import { createIntrospectionVerifier } from './introspection.ts';
 import { createKratosVerifier } from './kratos.ts';
 import { createOryClient, type OryClient } from './ory-client.ts';
 
@@ -64,6 +65,47 @@ describe('what arrives at Kratos', () => {
     const { verification, ory } = await verify((socket) => socket.write(raw(302, SESSION, { location: '/elsewhere' })));
     expect(verification).toMatchObject({ kind: 'unavailable', reason: 'ory_error' });
     expect(ory.heads).toHaveLength(1);
+  });
+});
+
+describe('what arrives at Hydra', () => {
+  async function introspect(value: string, apiKey?: string) {
+    const { ory, client } = await against((socket) => socket.write(raw(200, '{"active":false}')));
+    const verifier = createIntrospectionVerifier({
+      url: `${ory.url}/admin/oauth2/introspect`,
+      apiKey,
+      issuer: 'https://issuer.example/',
+      clockSkewMs: 0,
+      client,
+      clock: Date.now,
+      log: new ThrottledLog(new RecordingLog(), Date.now),
+    });
+    await verifier.verify({ kind: 'access_token', value });
+    return ory;
+  }
+
+  test.each([undefined, 'ory_pat_key'])('is one POST with the token, alone, and the API key %s', async (apiKey) => {
+    const ory = await introspect('ory_at_x', apiKey);
+    expect([ory.heads.length, ory.bodies]).toEqual([1, ['token=ory_at_x']]);
+    const [first, ...headers] = (ory.heads[0] ?? '').split('\r\n');
+    expect(first).toBe('POST /admin/oauth2/introspect HTTP/1.1');
+    expect(headers.toSorted()).toEqual(
+      [
+        ...(apiKey === undefined ? [] : ['authorization: Bearer ory_pat_key']),
+        `host: ${ory.url.slice(7)}`,
+        'connection: keep-alive',
+        'content-type: application/x-www-form-urlencoded',
+        'content-length: 14',
+        'accept: application/json',
+        'user-agent: ory-envoy',
+      ].toSorted(),
+    );
+  });
+
+  test('is the token that came, byte for byte, and no other member of the form', async () => {
+    const value = 'a+b/c~d-e_f==';
+    const [body = ''] = (await introspect(value)).bodies;
+    expect([...new URLSearchParams(body)]).toEqual([['token', value]]);
   });
 });
 
@@ -153,6 +195,23 @@ describe('an answer that is not one', () => {
     expect(ory.heads).toHaveLength(3);
   });
 
+  test('a kept connection that Hydra has closed is not an outage: the question is sent once more, to its end', async () => {
+    let answered = 0;
+    const { client, ory } = await against((socket) => {
+      if (answered++ === 1) socket.resetAndDestroy();
+      else socket.write(raw(200, '{"active":false}'));
+    });
+    for (const token of ['one', 'two'])
+      expect(await client.ask(`${ory.url}/a`, { token }, {})).toMatchObject({ kind: 'answer', status: 200 });
+    expect(ory.bodies).toEqual(['token=one', 'token=two', 'token=two']);
+  });
+
+  test('a server that closes every connection is asked twice, and no more', async () => {
+    const { client, ory } = await against((socket) => socket.resetAndDestroy());
+    expect(await client.ask(`${ory.url}/a`, { token: 't' }, {})).toMatchObject({ kind: 'none' });
+    expect(ory.heads).toHaveLength(2);
+  });
+
   test('an address that is none is an answer, not a crash', async () => {
     const { client } = await against(() => {});
     expect(await client.get('nonsense', {})).toMatchObject({ kind: 'none' });
@@ -164,6 +223,9 @@ describe('an answer that is not one', () => {
     const { client, ory } = await against(() => {});
     const hanging = Array.from({ length: 2_048 }, () => client.get(`${ory.url}/`, {}));
     expect(await client.get(`${ory.url}/`, {})).toEqual({ kind: 'none', cause: 'too many calls under way' });
+    const other = await rawOry((socket) => socket.write(raw(200, '{}')));
+    open.push(() => other.close());
+    expect(await client.ask(`${other.url}/`, {}, {}), 'another server').toMatchObject({ kind: 'answer' });
     await client.close();
     await ory.close();
     for (const one of await Promise.all(hanging)) expect(one.kind).toBe('none');

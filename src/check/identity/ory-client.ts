@@ -1,4 +1,4 @@
-// Calls to Ory: one GET at a time, bounded in time, size and number. Does network I/O through undici.
+// Calls to Ory: one credential a call, bounded in time, size and number. Does network I/O through undici.
 import { getCACertificates } from 'node:tls';
 import { Agent, type Dispatcher } from 'undici';
 
@@ -16,15 +16,19 @@ export interface NoAnswer {
   readonly cause: string;
 }
 
+type Headers = Readonly<Record<string, string>>;
+
 export interface OryClient {
   /** GET without following redirects. Never throws. */
-  get(url: string, headers: Readonly<Record<string, string>>): Promise<OryAnswer | NoAnswer>;
+  get(url: string, headers: Headers): Promise<OryAnswer | NoAnswer>;
+  /** POST of a form, likewise. For questions alone: it may arrive twice. */
+  ask(url: string, form: Readonly<Record<string, string>>, headers: Headers): Promise<OryAnswer | NoAnswer>;
   close(): Promise<void>;
 }
 
 const MAX_BODY_BYTES = 1024 * 1024;
 const MAX_CONNECTIONS = 128;
-/** When Ory hangs, further checks are answered at once instead of piling up. */
+/** When a server hangs, further checks of it are answered at once instead of piling up; those of another server go on. */
 const MAX_UNDER_WAY = 2_048;
 
 /** `timeoutMs` bounds the whole call, connection and body included. */
@@ -38,54 +42,67 @@ export function createOryClient(timeoutMs: number): OryClient {
     bodyTimeout: timeoutMs,
     maxResponseSize: MAX_BODY_BYTES,
   });
-  let underWay = 0;
+  /** By origin: as many as the file names. */
+  const underWay = new Map<string, number>();
+  const bounded = async (call: Call): Promise<OryAnswer | NoAnswer> => {
+    const origin = URL.canParse(call.url) ? new URL(call.url).origin : '';
+    const before = underWay.get(origin) ?? 0;
+    if (before >= MAX_UNDER_WAY) return { kind: 'none', cause: 'too many calls under way' };
+    underWay.set(origin, before + 1);
+    // Not AbortSignal.timeout(): that one lives on until its time is up, thousands of them under load.
+    const limit = new AbortController();
+    const timer = setTimeout(() => limit.abort(new DOMException('no answer in time', 'TimeoutError')), timeoutMs);
+    try {
+      return await callOnceMore(agent, call, limit.signal);
+    } catch (error) {
+      return { kind: 'none', cause: causeOf(error) };
+    } finally {
+      clearTimeout(timer);
+      underWay.set(origin, (underWay.get(origin) ?? 1) - 1);
+    }
+  };
   return {
-    async get(url, headers) {
-      if (underWay >= MAX_UNDER_WAY) return { kind: 'none', cause: 'too many calls under way' };
-      underWay++;
-      // Not AbortSignal.timeout(): that one lives on until its time is up, thousands of them under load.
-      const limit = new AbortController();
-      const timer = setTimeout(() => limit.abort(new DOMException('no answer in time', 'TimeoutError')), timeoutMs);
-      try {
-        return await getOnceMore(agent, url, headers, limit.signal);
-      } catch (error) {
-        return { kind: 'none', cause: causeOf(error) };
-      } finally {
-        clearTimeout(timer);
-        underWay--;
-      }
-    },
+    get: (url, headers) => bounded({ method: 'GET', url, headers, body: null }),
+    ask: (url, form, headers) =>
+      bounded({
+        method: 'POST',
+        url,
+        headers: { 'content-type': 'application/x-www-form-urlencoded', ...headers },
+        body: new URLSearchParams(form).toString(),
+      }),
     close: () => agent.destroy(),
   };
 }
 
-/** A kept-alive connection that Ory has just closed is not an outage: a GET that got no answer is sent once more. */
-async function getOnceMore(
-  agent: Agent,
-  url: string,
-  headers: Readonly<Record<string, string>>,
-  signal: AbortSignal,
-): Promise<OryAnswer> {
+interface Call {
+  readonly method: 'GET' | 'POST';
+  readonly url: string;
+  readonly headers: Headers;
+  readonly body: string | null;
+}
+
+/** A kept-alive connection that Ory has just closed is not an outage: a question that got no answer is sent once more. */
+async function callOnceMore(agent: Agent, call: Call, signal: AbortSignal): Promise<OryAnswer> {
   try {
-    return await getOnce(agent, url, headers, signal);
+    return await callOnce(agent, call, signal);
   } catch (error) {
     if (!['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'].includes(codeOf(error)) || signal.aborted) throw error;
-    return await getOnce(agent, url, headers, signal);
+    return await callOnce(agent, call, signal);
   }
 }
 
-async function getOnce(
+async function callOnce(
   agent: Agent,
-  url: string,
-  headers: Readonly<Record<string, string>>,
+  { method, url, headers, body: sent }: Call,
   signal: AbortSignal,
 ): Promise<OryAnswer> {
   const { origin, pathname, search } = new URL(url);
   const response = await agent.request({
     origin,
     path: `${pathname}${search}`,
-    method: 'GET',
+    method,
     headers: { accept: 'application/json', 'user-agent': 'ory-envoy', ...headers },
+    body: sent,
     signal,
   } satisfies Dispatcher.RequestOptions);
   const body = await response.body.text();

@@ -20,4 +20,6 @@ export interface CheckRequest {
   readonly secFetchMode: string | undefined;
   readonly secFetchDest: string | undefined;
   readonly requestId: string | undefined;
+  /** What Envoy's jwt_authn made of the token: its code of failure, or undefined. For the log alone. */
+  readonly jwtFailure: number | undefined;
 }

@@ -1,8 +1,9 @@
 // The header lines of a request that a check looks at, gathered one by one as a transport finds them. No I/O.
+import { WIRE } from '../wire.ts';
 import type { CheckRequest } from './check-request.ts';
 
 /** Of these one value is wanted; several lines are joined by commas, as Envoy joins them. */
-const SINGLE = new Set([
+const SINGLE = new Set<string>([
   'origin',
   'access-control-request-method',
   'accept',
@@ -10,6 +11,7 @@ const SINGLE = new Set([
   'sec-fetch-mode',
   'sec-fetch-dest',
   'x-request-id',
+  WIRE.jwtFailure,
 ]);
 
 /** Every line of a credential is kept: a hidden duplicate is a second reading. */
@@ -67,6 +69,11 @@ export class HeaderLines {
       secFetchMode: single['sec-fetch-mode'],
       secFetchDest: single['sec-fetch-dest'],
       requestId: single['x-request-id'],
+      jwtFailure: failureCode(single[WIRE.jwtFailure]),
     };
   }
+}
+
+function failureCode(text: string | undefined): number | undefined {
+  return text !== undefined && /^\d{1,4}$/.test(text) ? Number(text) : undefined;
 }

@@ -32,7 +32,7 @@ export function createAnswerer(config: Config, log: Log, clock: Clock): AnswerOf
     const denial = denialOf(verdict, request, config, clock());
     const { reason } = verdict;
     const rule = verdict.rule?.name;
-    if (denial.loginLoop) log.warn({ rule, reason }, 'the login leads back without a session');
+    if (denial.loginLoop) log.warn({ rule, reason }, 'the login leads back to the same denial');
     return { kind: 'deny', reason, rule, denial };
   };
   return (verdict, request) => {

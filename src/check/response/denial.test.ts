@@ -1,10 +1,12 @@
 // What a client is told, reason by reason.
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parseConfig } from '../../config/load.ts';
+import type { LoginQuery } from '../decide.ts';
 import { DENIALS, type DenyReason } from '../reason.ts';
 import type { CheckRequest } from '../request/check-request.ts';
 import { request } from '../testing/request.ts';
-import { deny } from '../verdict.ts';
+import { type Deny, deny } from '../verdict.ts';
 import { denialOf } from './denial.ts';
 
 const config = parseConfig(
@@ -24,7 +26,9 @@ rules:
 );
 const ruleOf = (name: string) => config.rules.find((rule) => rule.name === name);
 const answer = (reason: DenyReason, rule: string, given: Partial<CheckRequest> = {}, retryAfterSeconds?: number) => {
-  const denial = denialOf(deny(reason, ruleOf(rule), { retryAfterSeconds }), request(given), config, 0);
+  const { access } = ruleOf(rule) ?? {};
+  const requirement = access?.kind === 'require' ? access.anyOf[0] : undefined;
+  const denial = denialOf(deny(reason, ruleOf(rule), { requirement, retryAfterSeconds }), request(given), config, 0);
   return { ...denial, headers: Object.fromEntries(denial.headers) };
 };
 
@@ -70,11 +74,6 @@ describe('every reason', () => {
       reason,
       request_id: 'r-1',
     });
-    const challenge = 'Bearer realm="https://app.example"';
-    const invalid = `${challenge}, error="invalid_token", error_description="${JSON.parse(body).title}"`;
-    expect(headers['www-authenticate']).toBe(
-      status !== 401 ? undefined : reason.startsWith('token_') ? invalid : challenge,
-    );
     expect(answer(reason, 'session').headers['www-authenticate']).toBeUndefined();
   });
 
@@ -200,7 +199,6 @@ describe('the second factor', () => {
   test('is a 403 for everything else', () => {
     expect(sent({ accept: 'application/json' })).toEqual([403, undefined]);
     expect(sent({}, 'session')).toEqual([403, undefined]);
-    expect(sent({}, 'page', null)).toEqual([403, undefined]);
   });
 
   test('is on the edge’s own origin where Ory is', () => {
@@ -214,6 +212,120 @@ describe('the second factor', () => {
     expect(sent({}, 'page', remedyUrl, own)).toEqual(expected);
     expect(sent({}, 'page', 'https://app.example/.ory/self-service/login/browser?aal=aal2', own)).toEqual(expected);
     expect(sent({}, 'page', 'https://custom.example/self-service/login/browser?aal=aal2', own)).toEqual(expected);
+  });
+});
+
+describe('what a session lacks', () => {
+  const parse = (edge: string, ory = '{ url: "https://ory.example" }') =>
+    parseConfig(
+      `ory: ${ory}
+edge: { upstream: "http://u:1", public_url: "https://app.example:8443"${edge} }
+rules:
+  - { name: api, match: { path: "/api/**" }, require: { session: { aal: aal2 } }, cors: { origins: [https://spa.example] } }
+  - { name: own-host, match: { host: admin.example, path: "/**" }, require: { session: { aal: aal2 } }, unauthenticated: redirect }
+  - { name: page, match: { path: "/**" }, require: { session: { aal: aal2, max_age: 15m } }, unauthenticated: redirect }
+`,
+      'f.yaml',
+      { env: {} },
+    );
+  const plain = parse('');
+  const below = parse(', ory_path: /.ory');
+  const ask = (rule: string, verdict: Partial<Deny>, given: Partial<CheckRequest> = {}, of = plain) => {
+    const details = { reason: 'aal_insufficient', loginQuery: 'aal=aal2', ...verdict } as const;
+    const found = of.rules.find(({ name }) => name === rule);
+    const denial = denialOf(deny(details.reason, found, details), request({ path: '/x', ...given }), of, 0);
+    return { ...denial, headers: Object.fromEntries(denial.headers) };
+  };
+  const page: Partial<CheckRequest> = { query: '?a=1&b=%2F', accept: 'text/html' };
+  const back = 'return_to=https%3A%2F%2Fapp.example%3A8443%2Fx%3Fa%3D1%26b%3D%252F';
+  const flow = 'https://ory.example/self-service/login/browser';
+
+  test.each<[DenyReason, LoginQuery]>([
+    ['aal_insufficient', 'aal=aal2'],
+    ['session_too_old', 'refresh=true'],
+    ['session_too_old', 'refresh=true&aal=aal2'],
+  ])('is given at Kratos by a navigation, with the whole way back: %s, %s', (reason, loginQuery) => {
+    const { status, headers, body } = ask('page', { reason, loginQuery }, page);
+    expect([status, headers['location'], body]).toEqual([302, `${flow}?${loginQuery}&${back}`, '']);
+    expect(headers['cache-control']).toBe('no-store');
+    const { headers: ours } = ask('page', { reason, loginQuery }, page, below);
+    expect(ours['location']).toBe(`https://app.example:8443/.ory/self-service/login/browser?${loginQuery}&${back}`);
+  });
+
+  test('is given on the way back to the host that the rule names, and to no other', () => {
+    const to = (host: string, rule: string) =>
+      new URL(ask(rule, {}, { ...page, host }).headers['location'] ?? '').searchParams.get('return_to');
+    expect(to('ADMIN.example.:80', 'own-host')).toBe('https://admin.example:8443/x?a=1&b=%2F');
+    expect(to('evil.example', 'page')).toBe('https://app.example:8443/x?a=1&b=%2F');
+  });
+
+  test.each<[string, string, Partial<CheckRequest>]>([
+    ['a program', 'page', {}],
+    ['a fetch', 'page', { ...page, secFetchMode: 'cors', secFetchDest: 'empty' }],
+    ['a POST', 'page', { ...page, method: 'POST' }],
+    ['a navigation on a rule that denies', 'api', page],
+  ])('is named to %s in the 403, without a way back', (_, rule, given) => {
+    const { status, headers, body } = ask(rule, { reason: 'session_too_old', loginQuery: 'refresh=true' }, given);
+    expect([status, headers['location'], headers['set-cookie']]).toEqual([403, undefined, undefined]);
+    expect(JSON.parse(body)).toEqual({
+      type: 'urn:ory-envoy:reason:session_too_old',
+      title: 'A recent login is required',
+      status: 403,
+      reason: 'session_too_old',
+      request_id: 'r-1',
+      redirect_browser_to: `${flow}?refresh=true`,
+    });
+  });
+
+  test('is named in Kratos’s own words where it said no itself, below edge.ory_path where that is set', () => {
+    const remedyUrl = 'https://auth.example/self-service/login/browser?aal=aal2&via=x#y';
+    const named = (of: typeof plain) => JSON.parse(ask('api', { remedyUrl }, {}, of).body).redirect_browser_to;
+    expect(named(plain)).toBe('https://auth.example/self-service/login/browser?aal=aal2&via=x');
+    expect(named(below)).toBe('https://app.example:8443/.ory/self-service/login/browser?aal=aal2&via=x');
+  });
+
+  test('leads back by our own return_to alone, whatever Kratos wrote: of two it takes the first', () => {
+    const remedyUrl = 'https://ory.example/2fa?return_to=https%3A%2F%2Fevil.example&aal=aal2&return_to=x';
+    expect(ask('page', { remedyUrl }, page).headers['location']).toBe(`https://ory.example/2fa?aal=aal2&${back}`);
+    expect(JSON.parse(ask('api', { remedyUrl }).body).redirect_browser_to).toBe('https://ory.example/2fa?aal=aal2');
+  });
+
+  test('can be read by the pages that the rule’s cors names', () => {
+    const { headers, body } = ask('api', {}, { origin: 'https://spa.example' });
+    expect(headers['access-control-allow-origin']).toBe('https://spa.example');
+    expect(JSON.parse(body).redirect_browser_to).toBe(`${flow}?aal=aal2`);
+  });
+
+  test('is named for no other denial', () => {
+    for (const reason of Object.keys(DENIALS) as DenyReason[])
+      expect(JSON.parse(ask('api', { reason, loginQuery: undefined }).body)).not.toHaveProperty('redirect_browser_to');
+  });
+
+  test('whatever a client sends, the address is the configuration’s', () => {
+    fc.assert(
+      fc.property(
+        fc.record({
+          host: fc.string({ unit: 'binary' }),
+          path: fc.string({ unit: 'binary' }).map((text) => `/${text}`),
+          query: fc.string({ unit: 'binary' }).map((text) => `?${text}`),
+          origin: fc.string({ unit: 'binary' }),
+          navigates: fc.boolean(),
+          rule: fc.constantFrom('page', 'own-host', 'api'),
+        }),
+        ({ navigates, rule, ...given }) => {
+          const { headers, body } = ask(rule, {}, navigates ? { ...given, accept: 'text/html' } : given);
+          if (headers['location'] === undefined) {
+            expect(JSON.parse(body).redirect_browser_to).toBe(`${flow}?aal=aal2`);
+            return;
+          }
+          const url = new URL(headers['location']);
+          expect([`${url.origin}${url.pathname}`, [...url.searchParams.keys()]]).toEqual([flow, ['aal', 'return_to']]);
+          const returnTo = url.searchParams.get('return_to') ?? '';
+          const ours = rule === 'own-host' ? /^https:\/\/[a-z0-9_.[\]:-]+:8443\// : /^https:\/\/app\.example:8443\//;
+          expect(returnTo).toMatch(ours);
+        },
+      ),
+    );
   });
 });
 
@@ -258,6 +370,54 @@ describe('a login that leads back without a session', () => {
     expect([visit(), visit(), visit()].at(-1)).toContain(
       'href="https://o/login?return_to=https%3A%2F%2Fapp.example%2Fx%3F&#39;"',
     );
+  });
+
+  /** On a rule with both requirements. */
+  function thirdOf(reason: DenyReason, loginQuery: LoginQuery) {
+    const own = parseConfig(
+      `ory: { url: "https://ory.example" }
+edge: { upstream: "http://u:1", public_url: "https://app.example" }
+rules: [{ name: vault, match: { path: "/**" }, require: { session: { aal: aal2, max_age: 2s } }, unauthenticated: redirect }]
+`,
+      'f.yaml',
+      { env: {} },
+    );
+    let cookie: string[] = [];
+    const visit = (verdict: Deny) => {
+      const denial = denialOf(verdict, request({ path: '/x', accept: 'text/html', cookie }), own, 0);
+      cookie = [(Object.fromEntries(denial.headers)['set-cookie'] ?? '').split(';', 1)[0] ?? ''];
+      return denial;
+    };
+    const [rule] = own.rules;
+    // The login before it is another way, and none of this circle.
+    visit(deny('credential_missing', rule));
+    const verdict = deny(reason, rule, { loginQuery });
+    return [visit(verdict), visit(verdict), visit(verdict)];
+  }
+
+  test('but with too little is told what: the second factor, and where one is set up', () => {
+    const [first, second, third] = thirdOf('aal_insufficient', 'aal=aal2');
+    expect([first?.status, second?.status, third?.status, third?.loginLoop]).toEqual([302, 302, 403, true]);
+    const body = third?.body ?? '';
+    expect(body).toContain('<h1>This page wants a second factor</h1>');
+    expect(body).not.toContain('without a session');
+    expect(body).toContain('href="https://ory.example/self-service/settings/browser"');
+    expect(body).toContain('browser?aal=aal2&#38;return_to=https%3A%2F%2Fapp.example%2Fx"');
+    const causes = [...body.matchAll(/<li>(.*?)<\/li>/g)].map(([, text]) => text);
+    expect(causes[0]).toContain('no second factor');
+    expect(causes.join()).toContain('allowed_return_urls');
+  });
+
+  test('but is too old is told so, with the rule’s own bound and the clocks', () => {
+    const [first, second, third] = thirdOf('session_too_old', 'refresh=true&aal=aal2');
+    expect([first?.status, second?.status, third?.status, third?.loginLoop]).toEqual([302, 302, 403, true]);
+    const body = third?.body ?? '';
+    expect(body).toContain('<h1>This page wants a more recent login</h1>');
+    expect(body).toContain('older than this page takes (2s). You are still logged in.');
+    expect(body).toContain('browser?refresh=true&#38;aal=aal2&#38;return_to=');
+    const causes = [...body.matchAll(/<li>(.*?)<\/li>/g)].map(([, text]) => text);
+    expect(causes[0]).toContain('<code>max_age</code> (2s) of rule <code>vault</code>');
+    expect(causes[1]).toContain('clocks');
   });
 
   test('is explained on a page that a client writes nothing into', () => {

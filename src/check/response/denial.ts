@@ -4,11 +4,12 @@ import type { Config } from '../../config/config.ts';
 import { DENIALS } from '../reason.ts';
 import type { CheckRequest } from '../request/check-request.ts';
 import type { Deny } from '../verdict.ts';
+import { bearerChallenge } from './bearer-challenge.ts';
 import { corsHeaders } from './cors.ts';
 import type { HeaderPair } from './identity-headers.ts';
 import { bounce } from './login-loop.ts';
 import { loginLoopPage, PAGE_HEADERS } from './login-loop-page.ts';
-import { type Detour, detourOf } from './navigation.ts';
+import { detourOf, remedyOf } from './navigation.ts';
 
 export interface Denial {
   readonly status: number;
@@ -22,15 +23,15 @@ const MAX_RETRY_AFTER_SECONDS = 60;
 
 export function denialOf(verdict: Deny, request: CheckRequest, config: Config, nowMs: number): Denial {
   const detour = detourOf(verdict, request, config);
-  return detour ? awayTo(detour, verdict, request, config, nowMs) : problem(verdict, request, config);
+  return detour !== undefined ? awayTo(detour, verdict, request, config, nowMs) : problem(verdict, request, config);
 }
 
-/** To the login or the second factor, unless that has led back here too often. */
-function awayTo(detour: Detour, { reason }: Deny, request: CheckRequest, config: Config, nowMs: number): Denial {
-  const { kind, setCookie } = bounce(request, detour.returnTo, config.edge.publicUrl, nowMs);
+/** To the login, anew or to its second factor, unless that has led back here too often. */
+function awayTo(url: string, { reason, rule }: Deny, request: CheckRequest, config: Config, nowMs: number): Denial {
+  const { kind, setCookie } = bounce(request, url, config.edge.publicUrl, nowMs);
   if (kind === 'send') {
     const headers: HeaderPair[] = [
-      ['location', detour.url],
+      ['location', url],
       ['cache-control', 'no-store'],
       ['set-cookie', setCookie],
     ];
@@ -39,7 +40,7 @@ function awayTo(detour: Detour, { reason }: Deny, request: CheckRequest, config:
   return {
     status: DENIALS[reason].status,
     headers: [...PAGE_HEADERS, ['set-cookie', setCookie]],
-    body: loginLoopPage({ reason, loginUrl: detour.url, requestId: requestId(request) }, config),
+    body: loginLoopPage({ reason, rule, loginUrl: url, requestId: requestId(request) }, config),
     loginLoop: true,
   };
 }
@@ -56,24 +57,24 @@ function problem(verdict: Deny, request: CheckRequest, config: Config): Denial {
       'retry-after',
       String(Math.min(Math.max(verdict.retryAfterSeconds ?? 1, 1), MAX_RETRY_AFTER_SECONDS)),
     ]);
-  const challenge = status === 401 ? bearerChallenge(verdict, config) : undefined;
+  const challenge = bearerChallenge(verdict, config);
   if (challenge !== undefined) headers.push(['www-authenticate', challenge]);
   const type = `urn:ory-envoy:reason:${verdict.reason}`;
+  const remedy = remedyOf(verdict, config);
   return {
     status,
     headers,
-    body: JSON.stringify({ type, title, status, reason: verdict.reason, request_id: requestId(request) }),
+    body: JSON.stringify({
+      type,
+      title,
+      status,
+      reason: verdict.reason,
+      request_id: requestId(request),
+      // Kratos's own word, as an extension member (RFC 9457, section 3.2), for clients that lead a person there.
+      ...(remedy === undefined ? {} : { redirect_browser_to: remedy }),
+    }),
     loginLoop: false,
   };
-}
-
-/** RFC 6750, section 3: the error is named only where a token was presented. */
-function bearerChallenge(verdict: Deny, config: Config): string | undefined {
-  const access = verdict.rule?.access;
-  if (access?.kind !== 'require' || !access.anyOf.some((one) => one.kind === 'token')) return undefined;
-  const realm = `Bearer realm="${config.edge.publicUrl}"`;
-  if (!verdict.reason.startsWith('token_')) return realm;
-  return `${realm}, error="invalid_token", error_description="${DENIALS[verdict.reason].title}"`;
 }
 
 /** Envoy's, where it looks like one; it is written into answers and logs. */

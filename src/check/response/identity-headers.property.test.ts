@@ -62,6 +62,7 @@ describe('the header of a claim', () => {
         const claims = JSON.parse(JSON.stringify({ claim })) as JsonObject;
         const identity: Identity = {
           kind: 'token',
+          proof: 'key',
           claims,
           audiences: [],
           expiresAtMs: 0,

@@ -37,6 +37,7 @@ const tokenOf = (claims: JsonObject): Identity => ({
   claims,
   audiences: [],
   expiresAtMs: 0,
+  proof: 'key',
   key: { kid: 'k', material: 'm' },
 });
 

@@ -1,5 +1,6 @@
 // The page that stands where a login loop would go on: what is misconfigured, the likeliest first. No I/O.
-import type { Config } from '../../config/config.ts';
+import type { Config, Rule } from '../../config/config.ts';
+import { formatDuration } from '../../config/duration.ts';
 import type { DenyReason } from '../reason.ts';
 import type { HeaderPair } from './identity-headers.ts';
 
@@ -14,46 +15,97 @@ export const PAGE_HEADERS: readonly HeaderPair[] = [
 
 export interface LoginLoop {
   readonly reason: DenyReason;
+  readonly rule: Rule | undefined;
   /** Where the browser would be sent once more. */
   readonly loginUrl: string;
   readonly requestId: string;
 }
 
-export function loginLoopPage({ reason, loginUrl, requestId }: LoginLoop, config: Config): string {
-  const causes = causesOf(reason, config).map((cause) => `<li>${cause}</li>`);
+export function loginLoopPage(loop: LoginLoop, config: Config): string {
+  const { title, story, again } = words(loop, config);
+  const causes = causesOf(loop, config).map((cause) => `<li>${cause}</li>`);
   return `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<title>The login leads back here without a session</title>
+<title>${title}</title>
 <style>${CSS}</style>
 </head>
 <body>
 <main>
-<h1>The login leads back here without a session</h1>
-<p>This browser was sent to the login several times within a minute, and came back without a session that is valid here. Going on would only turn in a circle.</p>
-<p><a href="${escapeHtml(loginUrl)}">Try the login once more</a></p>
+<h1>${title}</h1>
+<p>${story} Going on would only turn in a circle.</p>
+<p><a href="${escapeHtml(loop.loginUrl)}">${again}</a></p>
 <h2>For whoever runs this site, the likeliest first</h2>
 <ol>
 ${causes.join('\n')}
 </ol>
-<p class="soft">Reason <code>${reason}</code>, request <code>${escapeHtml(requestId)}</code>. The authorizer’s log has a line about it.</p>
+<p class="soft">Reason <code>${loop.reason}</code>, request <code>${escapeHtml(loop.requestId)}</code>. The authorizer’s log has a line about it.</p>
 </main>
 </body>
 </html>
 `;
 }
 
-function causesOf(reason: DenyReason, { edge, sessions }: Config): string[] {
+interface Words {
+  readonly title: string;
+  /** For the person in front of it. */
+  readonly story: string;
+  readonly again: string;
+}
+
+function words({ reason, rule }: LoginLoop, { sessions }: Config): Words {
+  switch (reason) {
+    case 'aal_insufficient': {
+      const settings = sessions?.loginFlowUrl.replace('/self-service/login/', '/self-service/settings/') ?? '';
+      return {
+        title: 'This page wants a second factor',
+        story: `This browser was sent to give a second factor several times within a minute, and came back without it. If your account has none yet, <a href="${escapeHtml(settings)}">set one up in its settings</a> first.`,
+        again: 'Give the second factor',
+      };
+    }
+    case 'session_too_old':
+      return {
+        title: 'This page wants a more recent login',
+        story: `This browser was sent to log in anew several times within a minute, and each time came back with a login that is older than this page takes${maxAgeText(rule)}. You are still logged in.`,
+        again: 'Log in anew',
+      };
+    default:
+      return {
+        title: 'The login leads back here without a session',
+        story:
+          'This browser was sent to the login several times within a minute, and came back without a session that is valid here.',
+        again: 'Try the login once more',
+      };
+  }
+}
+
+function maxAgeText(rule: Rule | undefined): string {
+  const bounds = rule?.access.kind === 'require' ? rule.access.anyOf : [];
+  const ages = bounds.flatMap((one) => (one.kind === 'session' && one.maxAgeMs !== undefined ? [one.maxAgeMs] : []));
+  return ages.length === 0 ? '' : ` (${formatDuration(Math.max(...ages))})`;
+}
+
+function causesOf({ reason, rule }: LoginLoop, { edge, sessions }: Config): string[] {
   const names = (sessions?.cookies ?? []).map(({ name, prefix }) => code(prefix ? `${name}*` : name)).join(' or ');
   const returns = `Ory Kratos does not send people back to the page that they came from: <code>selfservice.allowed_return_urls</code> (on Ory Network: “Allowed return URLs”) must hold ${code(edge.publicUrl)}.`;
   if (reason === 'aal_insufficient') {
     return [
-      returns,
+      'The account has no second factor: Kratos then shows an empty form.',
       'The second factor is asked for and cannot be given: <code>selfservice.methods.totp</code>, <code>webauthn</code> or <code>lookup_secret</code> is switched off.',
-      'Login and whoami are two Kratos servers, or one of them has another <code>session.whoami.required_aal</code>.',
+      returns,
+      'Login and whoami are two Kratos servers.',
+    ];
+  }
+  if (reason === 'session_too_old') {
+    return [
+      `The <code>max_age</code>${maxAgeText(rule)} of rule ${code(rule?.name ?? '')} is shorter than the way back from the login takes.`,
+      'The clocks of Kratos and of the authorizer differ: one writes <code>authenticated_at</code>, the other compares it.',
+      'The login page does not begin the flow that it is asked for: <code>refresh=true</code> has to reach Kratos.',
+      returns,
+      'Login and whoami are two Kratos servers.',
     ];
   }
   if (reason === 'credential_missing') {

@@ -1,4 +1,4 @@
-// The guard against a login that leads back without a session.
+// The guard against a login that leads back to the same denial.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { request } from '../testing/request.ts';

@@ -1,17 +1,17 @@
 // The guard against a login that leads back without a session, over and over: a cookie counts how often a browser was
-// sent away from one URL, without any memory here. It decides what a person is shown, and nothing about access. No I/O.
+// sent to one URL, without any memory here. It decides what a person is shown, and nothing about access. No I/O.
 import { hash } from 'node:crypto';
 import type { CheckRequest } from '../request/check-request.ts';
 
-/** So many times within the window a browser is sent to the login from one URL; the next time it is told why not. */
+/** So many times within the window a browser is sent to the login for one page; the next time it is told why not. */
 const MAX_BOUNCES = 2;
 const WINDOW_SECONDS = 60;
-/** Several tabs are restored at once: each URL is counted by itself. */
+/** Several tabs are restored at once, and after the login comes the second factor: each way is counted by itself. */
 const MAX_URLS = 4;
 const ENTRY = /^([\w-]{8})\.([1-9])\.(\d{1,11})$/;
 
 interface Bounces {
-  /** Of the URL that a browser is sent away from. */
+  /** Of the URL that a browser is sent to, its way back included. */
   readonly key: string;
   readonly count: number;
   readonly sinceSeconds: number;
@@ -23,7 +23,7 @@ export type Bounce =
   /** The cookie lets the count begin anew: whoever tries again is sent again. */
   | { readonly kind: 'loop'; readonly setCookie: string };
 
-/** Counts one more redirect away from `url`. */
+/** Counts one more redirect to `url`, which says where it leads back to. */
 export function bounce(request: CheckRequest, url: string, publicUrl: string, nowMs: number): Bounce {
   const now = Math.floor(nowMs / 1_000);
   const key = hash('sha256', url, 'base64url').slice(0, 8);

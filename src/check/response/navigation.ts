@@ -19,27 +19,38 @@ function acceptsHtml(accept: string | undefined): boolean {
   return accept?.toLowerCase().includes('text/html') ?? false;
 }
 
-/** Where a person can put the denial right, and where that place then sends the person back to. */
-export interface Detour {
-  readonly url: string;
-  /** On an origin of the edge. */
-  readonly returnTo: string;
-}
-
-/** Undefined where the denial is answered as one: not a navigation, not a rule that redirects, nothing to put right. */
-export function detourOf({ reason, rule, remedyUrl }: Deny, request: CheckRequest, config: Config): Detour | undefined {
+/**
+ * Where a person can put the denial right, with the way back to an origin of the edge. Undefined where the denial is
+ * answered as one: not a navigation, not a rule that redirects, nothing to put right.
+ */
+export function detourOf(verdict: Deny, request: CheckRequest, config: Config): string | undefined {
+  const { reason, rule } = verdict;
   if (rule?.unauthenticated !== 'redirect' || !isNavigation(request)) return undefined;
-  const target = DENIALS[reason].status === 401 ? config.loginUrl : stepUpUrl(remedyUrl, config);
+  const target = DENIALS[reason].status === 401 ? config.loginUrl : remedyOf(verdict, config);
   if (target === undefined) return undefined;
-  const returnTo = ownUrl(request, rule, config);
-  return { url: `${target}${target.includes('?') ? '&' : '?'}return_to=${encodeURIComponent(returnTo)}`, returnTo };
+  return withQuery(target, `return_to=${encodeURIComponent(ownUrl(request, rule, config))}`);
 }
 
-/** Kratos's own address for the second factor; with `edge.ory_path`, the same below the edge's origin. */
-function stepUpUrl(remedyUrl: string | undefined, { edge }: Config): string | undefined {
-  if (remedyUrl === undefined) return undefined;
+/**
+ * The flow of Kratos in which a person gives what a session lacks: the second factor, or a login anew. Without a
+ * `return_to`. Kratos's words and the configuration's alone: nothing of the request is in it.
+ */
+export function remedyOf({ remedyUrl, loginQuery }: Deny, config: Config): string | undefined {
+  if (remedyUrl !== undefined) return reachable(remedyUrl, config);
+  const flow = config.sessions?.loginFlowUrl;
+  return flow === undefined || loginQuery === undefined ? undefined : withQuery(flow, loginQuery);
+}
+
+function withQuery(url: string, query: string): string {
+  return `${url}${url.includes('?') ? '&' : '?'}${query}`;
+}
+
+/** The address that Kratos gives itself; with `edge.ory_path`, the same below the edge's origin. */
+function reachable(remedyUrl: string, { edge }: Config): string {
   const url = new URL(remedyUrl);
   url.hash = '';
+  // Of two, Kratos takes the first.
+  if (url.searchParams.has('return_to')) url.searchParams.delete('return_to');
   const { pathname, search, href } = url;
   if (!edge.ory || href.startsWith(`${edge.ory.publicUrl}/`)) return href;
   const selfService = pathname.indexOf('/self-service/');

@@ -7,6 +7,7 @@ import {
   generateKeyPair,
   type JWK,
 } from 'jose';
+import { createAccessTokenVerifier } from '../identity/access-token.ts';
 import { Jwks } from '../identity/jwks.ts';
 import { createJwtVerifier } from '../identity/jwt.ts';
 import type { NoAnswer, OryAnswer } from '../identity/ory-client.ts';
@@ -71,7 +72,6 @@ export class IssuerRig {
         this.asked.push(url);
         return await this.answer();
       },
-      close: async () => {},
     };
     this.jwks = new Jwks({
       url: JWKS_URL,
@@ -94,7 +94,9 @@ export class IssuerRig {
   }
 
   verifier(clockSkewMs = 60_000) {
-    return createJwtVerifier({ issuer: ISSUER, clockSkewMs, jwks: this.jwks, clock: this.clock.read });
+    const { jwks, clock } = this;
+    const jwt = createJwtVerifier({ issuer: ISSUER, clockSkewMs, jwks, clock: clock.read });
+    return createAccessTokenVerifier({ jwt, opaque: undefined });
   }
 
   /** The reason of a refusal or an outage, or `verified`. */

@@ -8,11 +8,14 @@ export interface RawOry {
   readonly url: string;
   /** Request heads, as they arrived. */
   readonly heads: string[];
+  /** And their bodies: '' of a request without one. */
+  readonly bodies: string[];
   close(): Promise<void>;
 }
 
 export async function rawOry(respond: Respond): Promise<RawOry> {
   const heads: string[] = [];
+  const bodies: string[] = [];
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
     sockets.add(socket);
@@ -21,11 +24,11 @@ export async function rawOry(respond: Respond): Promise<RawOry> {
     socket.on('close', () => sockets.delete(socket));
     socket.on('data', (chunk) => {
       text += chunk.toString('latin1');
-      for (let end = text.indexOf('\r\n\r\n'); end >= 0; end = text.indexOf('\r\n\r\n')) {
-        const head = text.slice(0, end);
-        text = text.slice(end + 4);
-        heads.push(head);
-        respond(socket, head);
+      for (let whole = firstRequest(text); whole; whole = firstRequest(text)) {
+        text = whole.rest;
+        heads.push(whole.head);
+        bodies.push(whole.body);
+        respond(socket, whole.head);
       }
     });
   });
@@ -33,12 +36,23 @@ export async function rawOry(respond: Respond): Promise<RawOry> {
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     heads,
+    bodies,
     close: () =>
       new Promise((resolve) => {
         for (const socket of sockets) socket.destroy();
         server.close(() => resolve());
       }),
   };
+}
+
+/** Undefined while it is not there to its end. */
+function firstRequest(text: string) {
+  const end = text.indexOf('\r\n\r\n');
+  if (end < 0) return undefined;
+  const head = text.slice(0, end);
+  const bytes = Number(/\ncontent-length: (\d+)/i.exec(head)?.[1] ?? 0);
+  if (text.length < end + 4 + bytes) return undefined;
+  return { head, body: text.slice(end + 4, end + 4 + bytes), rest: text.slice(end + 4 + bytes) };
 }
 
 /** A whole answer, as text. */

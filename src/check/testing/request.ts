@@ -17,6 +17,7 @@ export function request(given: Partial<CheckRequest> = {}): CheckRequest {
     secFetchMode: undefined,
     secFetchDest: undefined,
     requestId: 'r-1',
+    jwtFailure: undefined,
     ...given,
   };
 }

@@ -21,6 +21,7 @@ export const DEVELOPMENT_POLICY = `# What \`ory-envoy up\` does where there is n
 # a change is in force as soon as it is saved.
 ory:
   url: http://127.0.0.1:${ORY_PORT}            # the development Ory, which up starts where nothing answers there
+  hydra: { admin_url: http://127.0.0.1:${ORY_PORT} }   # opaque tokens are asked about there; JWTs are verified by their keys
 tokens:
   audiences: [http://127.0.0.1:8080]
 rules:                                   # first match wins; no match is a denial
@@ -101,7 +102,8 @@ export class Development {
 }
 
 function leadsToOry({ sessions, tokens }: Config, origin: string): boolean {
-  return [sessions?.kratosUrl, tokens?.jwksUrl].some((url) => url !== undefined && new URL(url).origin === origin);
+  const urls = [sessions?.kratosUrl, tokens?.jwksUrl, tokens?.introspection?.url];
+  return urls.some((url) => url !== undefined && new URL(url).origin === origin);
 }
 
 function audiencesOf({ rules, edge }: Config): string[] {

@@ -32,6 +32,7 @@ describe('a policy', () => {
       'https://hydra.test/.well-known/jwks.json',
       'https://kratos.test/self-service/login/browser',
     ]);
+    expect(both.tokens?.introspection).toBeUndefined();
     const kratosAlone = readPolicy(DEVELOPMENT_POLICY, 'f', { kratos: 'https://kratos.test' }).config;
     expect([kratosAlone.sessions?.kratosUrl, kratosAlone.tokens?.issuer]).toEqual([
       'https://kratos.test',
@@ -62,6 +63,17 @@ describe('servers in place of those of a file', () => {
     expect(on('https://ui.test/login')).toMatchObject({ login_url: 'https://ui.test/login' });
   });
 
+  test('take the tokens with them: no other Hydra and no project is asked about them', () => {
+    const ory = { url: 'https://a.test', api_key: 'k', hydra: { admin_url: 'https://admin.test' } };
+    const introspection = (servers: Servers) => readPolicy(file(ory), 'f', servers).config.tokens?.introspection;
+    expect(introspection({})?.url).toBe('https://admin.test/admin/oauth2/introspect');
+    expect(introspection({ hydra: HYDRA })).toBeUndefined();
+    expect(introspection({ hydra: { ...HYDRA, adminUrl: 'https://own.test' } })).toEqual({
+      url: 'https://own.test/admin/oauth2/introspect',
+      apiKey: undefined,
+    });
+  });
+
   test('take it with them also where both are written as variables', () => {
     vi.stubEnv('KRATOS', 'https://a.test');
     const ory = { url: 'https://b.test', kratos: { public_url: '${KRATOS}' }, login_url: '${KRATOS}/login' };
@@ -75,12 +87,11 @@ describe('servers in place of those of a file', () => {
     });
   });
 
-  test('take a key address with them, and keep what else is said of Hydra', () => {
+  test('take a key address and an admin address with them', () => {
     const hydra = { public_url: 'https://a.test', jwks_url: 'https://a.test/k', admin_url: 'https://b.test' };
     expect(oryOf({ url: 'https://c.test', hydra }, { hydra: HYDRA }).hydra).toEqual({
       public_url: 'https://hydra.test',
       issuer: 'https://issuer.test/',
-      admin_url: 'https://b.test',
     });
   });
 

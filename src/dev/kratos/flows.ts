@@ -26,6 +26,8 @@ export interface LoginFlow extends Flow {
   readonly kind: 'login';
   readonly aal: Aal;
   readonly refresh: boolean;
+  /** Whether it asks for a level that the session did not have when it began. */
+  readonly stepsUp: boolean;
   /** To show again after an attempt that failed. */
   identifier: string;
 }
@@ -49,8 +51,8 @@ export class Flows {
     this.#clock = clock;
   }
 
-  beginLogin(begun: Begun, aal: Aal, refresh: boolean): LoginFlow {
-    const flow: LoginFlow = { ...this.#begin(begun), kind: 'login', aal, refresh, identifier: '' };
+  beginLogin(begun: Begun, asked: Pick<LoginFlow, 'aal' | 'refresh' | 'stepsUp'>): LoginFlow {
+    const flow: LoginFlow = { ...this.#begin(begun), kind: 'login', ...asked, identifier: '' };
     this.#byId.set(flow.id, flow);
     return flow;
   }

@@ -32,8 +32,7 @@ export function loginFlowJson(
 
 function shownMessages(flow: LoginFlow): readonly Message[] {
   if (flow.messages.length > 0 || flow.fieldMessages.size > 0) return flow.messages;
-  if (flow.refresh) return [confirmItIsYou];
-  return flow.aal === 'aal2' ? [secondFactorWanted] : [];
+  return [...(flow.refresh ? [confirmItIsYou] : []), ...(flow.stepsUp ? [secondFactorWanted] : [])];
 }
 
 function passwordNodes(flow: LoginFlow, identity: Identity | undefined): Node[] {

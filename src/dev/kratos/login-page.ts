@@ -1,7 +1,8 @@
 // The login page of the development Ory: any flow's form, and one click for each of the seeded people. No I/O.
 import { html } from 'hono/html';
 import type { DevContext } from '../answer.ts';
-import { flowMessages, flowSections } from '../flow-page.ts';
+import { baseUrl } from '../base-url.ts';
+import { flowMessages, flowSections, noSecondFactor } from '../flow-page.ts';
 import { type Markup, showPage } from '../page.ts';
 import { developmentNote, showProblem } from '../problem-page.ts';
 import type { DevUser, State } from '../state.ts';
@@ -23,7 +24,7 @@ export function showLogin(
   const main = html`<section class="narrow">
 <h1>${second ? 'Second factor' : 'Log in'}</h1>
 ${flowMessages(flow.messages)}
-${second ? currentCode(state, flow, identity) : oneClickList(state.people, flow)}
+${second ? currentCode(state, flow, identity, baseUrl(c, state.url)) : oneClickList(state.people, flow)}
 </section>
 ${sections.map(
   ({ body }) => html`<section class="narrow">
@@ -55,10 +56,12 @@ ${hidden}
 }
 
 /** Of a seeded person the secret is no secret; of anybody else the code is on their telephone alone. */
-function currentCode({ people, clock }: State, flow: UiFlow, identity: Identity): Markup {
+function currentCode({ people, clock }: State, flow: UiFlow, identity: Identity, base: string): Markup {
   const seeded = people.find(({ id }) => id === identity.id);
   if (seeded?.totpSecret === undefined || seeded.totpSecret !== identity.totpSecret) {
-    return html`<p class="soft">Logged in as <code>${identity.identifier}</code>.</p>`;
+    const who = html`<p class="soft">Logged in as <code>${identity.identifier}</code>.</p>`;
+    const none = identity.totpSecret === undefined;
+    return none ? html`${who}${noSecondFactor(`${base}/self-service/settings/browser`)}` : who;
   }
   const code = totpCode(seeded.totpSecret, clock());
   return html`<p class="soft">${seeded.name} is a seeded person. The code of this half minute:</p>

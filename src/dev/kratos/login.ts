@@ -9,7 +9,7 @@ import type { LoginFlow } from './flows.ts';
 import { loginFlowJson } from './login-flow.ts';
 import { showLogin } from './login-page.ts';
 import { bearerSession, browserSession } from './presented.ts';
-import { type Aal, aalOf, type Session } from './sessions.ts';
+import { aalOf, type Session } from './sessions.ts';
 
 type Answer = Response | Promise<Response>;
 
@@ -19,7 +19,7 @@ export function beginApi(c: DevContext, state: State): Answer {
   const asked = askedFor(c, session);
   if ('refusal' in asked) return asked.refusal;
   const begun = { type: 'api', requestUrl: requestUrl(c, state), returnTo: undefined, owner: undefined } as const;
-  const flow = state.flows.beginLogin(begun, asked.aal, asked.refresh);
+  const flow = state.flows.beginLogin(begun, asked);
   return json(c, 200, loginFlowJson(flow, baseUrl(c, state.url), '', session?.identity));
 }
 
@@ -37,15 +37,15 @@ export function beginBrowser(c: DevContext, state: State): Answer {
   }
   const token = csrfTokenFor(c, state);
   const begun = { type: 'browser', requestUrl: requestUrl(c, state), returnTo, owner: csrfOwner(token) } as const;
-  const flow = state.flows.beginLogin(begun, asked.aal, asked.refresh);
+  const flow = state.flows.beginLogin(begun, asked);
   if (wantsJson(c)) return json(c, 200, loginFlowJson(flow, base, token, session?.identity));
   return c.redirect(`${base}/ui/login?flow=${flow.id}`, 303);
 }
 
-interface Asked {
-  readonly aal: Aal;
-  readonly refresh: boolean;
-}
+/** What Go's strconv.ParseBool takes for true, and so Kratos. */
+const TRUE = ['1', 't', 'T', 'true', 'True', 'TRUE'];
+
+type Asked = Pick<LoginFlow, 'aal' | 'refresh' | 'stepsUp'>;
 
 interface Refused {
   readonly refusal: Answer;
@@ -61,11 +61,11 @@ function askedFor(c: DevContext, session: Session | undefined): Asked | Refused 
   }
   if (session === undefined) {
     if (aal === 'aal2') return { refusal: firstFactorRequired(c), because: 'no_session' };
-    return { aal, refresh: false };
+    return { aal, refresh: false, stepsUp: false };
   }
-  const refresh = c.req.query('refresh') === 'true';
+  const refresh = TRUE.includes(c.req.query('refresh') ?? '');
   if (!refresh && aal <= aalOf(session)) return { refusal: alreadyLoggedIn(c), because: 'logged_in' };
-  return { aal, refresh };
+  return { aal, refresh, stepsUp: aal > aalOf(session) };
 }
 
 export function alreadyLoggedIn(c: DevContext): Response {

@@ -1,6 +1,7 @@
 // One JSON line a request, without credentials: no query, no cookies, no headers but the request's id. No I/O.
 import { WIRE } from '../../check/wire.ts';
 import { EXT_AUTHZ } from './filter-names.ts';
+import { NATIVE_REASON } from './native-yes.ts';
 import { ROUTE_METADATA } from './routes.ts';
 import type { Block } from './yaml.ts';
 
@@ -23,7 +24,7 @@ export function accessLog(): Block {
           bytes_received: '%BYTES_RECEIVED%',
           bytes_sent: '%BYTES_SENT%',
           rule: '%ROUTE_NAME%',
-          reason: `%DYNAMIC_METADATA(${EXT_AUTHZ}:${WIRE.reason})%%METADATA(ROUTE:${ROUTE_METADATA}:reason)%`,
+          reason: `%DYNAMIC_METADATA(${EXT_AUTHZ}:${WIRE.reason})%${NATIVE_REASON}%METADATA(ROUTE:${ROUTE_METADATA}:reason)%`,
           request_id: '%REQ(X-REQUEST-ID)%',
           client: '%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%',
           upstream: '%UPSTREAM_HOST%',

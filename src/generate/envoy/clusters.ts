@@ -29,17 +29,7 @@ export function clusters(config: Config, plan: Plan, transport: Transport, caFil
       }),
     );
   }
-  const grpc = transport === 'grpc';
-  all.push(
-    cluster({
-      name: AUTHORIZER_CLUSTER,
-      url: grpc ? config.edge.authorizerGrpc : config.edge.authorizer,
-      caFile,
-      connectTimeout: '1s',
-      role: 'serves',
-      protocol: grpc ? HTTP2 : HTTP1,
-    }),
-  );
+  if (plan.authorizer) all.push(authorizerCluster(config, transport, caFile));
   const { ory } = config.edge;
   if (ory) {
     const common = { caFile, connectTimeout: '5s', role: 'serves' } as const;
@@ -54,6 +44,18 @@ export function clusters(config: Config, plan: Plan, transport: Transport, caFil
     });
   }
   return all;
+}
+
+function authorizerCluster({ edge }: Config, transport: Transport, caFile: string): Block {
+  const grpc = transport === 'grpc';
+  return cluster({
+    name: AUTHORIZER_CLUSTER,
+    url: grpc ? edge.authorizerGrpc : edge.authorizer,
+    caFile,
+    connectTimeout: '1s',
+    role: 'serves',
+    protocol: grpc ? HTTP2 : HTTP1,
+  });
 }
 
 interface ClusterSettings {

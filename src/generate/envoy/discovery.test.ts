@@ -55,6 +55,7 @@ describe('the pieces of one configuration', () => {
     const named = routesOf(discovery({ policy: 'one' }).routes).map((route) => headersOf(route));
     const asks = [
       ['ory-status-via', 'metadata'],
+      ['ory-jwt-failure', '%DYNAMIC_METADATA(envoy.filters.http.jwt_authn:failure:code)%'],
       ['ory-policy', 'one'],
     ];
     // Refusals and the open rule ask nobody; whatever matches no rule does ask.

@@ -89,6 +89,8 @@ describe('the filters', () => {
     expect(cluster(SMALLEST, 'jwks')).toBeUndefined();
     expect(manager(EVERYTHING).http_filters.map((one: Anything) => one.name)).toEqual([
       'envoy.filters.http.jwt_authn',
+      'ory-envoy.access_token',
+      'ory-envoy.rule',
       'envoy.filters.http.ext_authz',
       'envoy.filters.http.router',
     ]);
@@ -106,7 +108,7 @@ describe('the filters', () => {
 
   test('never say 0 seconds of skew, which would be 60', () => {
     expect(filter(EVERYTHING, 'jwt_authn').providers.hydra.clock_skew_seconds).toBe(1);
-    expect(filter(SELF_HOSTED_TOKENS, 'jwt_authn').providers.hydra.clock_skew_seconds).toBe(60);
+    expect(filter(SELF_HOSTED_TOKENS, 'jwt_authn').providers.hydra.clock_skew_seconds).toBe(59);
   });
 
   test('wait for two calls to Ory and some more', () => {
@@ -282,18 +284,17 @@ describe('over gRPC', () => {
   });
 
   test('the filter differs in its service, and fails closed alike', () => {
-    const { grpc_service, encode_raw_headers, metadata_context_namespaces, decoder_header_mutation_rules, ...rest } =
-      filterOver(EVERYTHING);
+    const { grpc_service, encode_raw_headers, decoder_header_mutation_rules, ...rest } = filterOver(EVERYTHING);
     const { http_service, ...same } = filter(EVERYTHING, 'ext_authz');
     expect(rest).toEqual(same);
     expect(grpc_service).toEqual({
       envoy_grpc: { cluster_name: 'authorizer', max_receive_message_length: 262_144 },
       timeout: http_service.server_uri.timeout,
       retry_policy: http_service.retry_policy,
+      initial_metadata: http_service.authorization_request.headers_to_add.slice(1),
     });
     expect(encode_raw_headers).toBe(true);
-    expect(metadata_context_namespaces).toEqual(['envoy.filters.http.jwt_authn']);
-    expect(filterOver(SMALLEST)).not.toHaveProperty('metadata_context_namespaces');
+    expect(filterOver(SMALLEST).grpc_service).not.toHaveProperty('initial_metadata');
     expect(decoder_header_mutation_rules.disallow_all).toBe(true);
   });
 

@@ -1,10 +1,11 @@
 // The HTTP filters: jwt_authn where a rule takes tokens, ext_authz, router. No I/O.
 import { WIRE } from '../../check/wire.ts';
 import type { Config } from '../../config/config.ts';
-import type { Plan } from '../plan.ts';
+import type { Plan, PlannedTokens } from '../plan.ts';
 import { AUTHORIZER_CLUSTER, JWKS_CLUSTER } from './clusters.ts';
 import { EXT_AUTHZ, JWT_AUTHN } from './filter-names.ts';
 import { trailerStripping } from './header-stripping.ts';
+import { FAILURE, HEADER, nativeFilters, PAYLOAD, unlessNativeYes } from './native-yes.ts';
 import { firstPartyCookies } from './ory-path.ts';
 import { quote } from './path-matchers.ts';
 import type { Transport } from './transport.ts';
@@ -45,8 +46,10 @@ export function httpFilters(config: Config, plan: Plan, transport: Transport): V
   const filters: Value[] = [];
   if ([...config.edge.upstreams.values()].some(({ http2 }) => http2)) filters.push(trailerStripping(plan));
   if (config.edge.ory) filters.push(firstPartyCookies(config.edge.ory));
-  if (plan.tokens) filters.push(jwtAuthn(plan.tokens, config.oryTimeoutMs));
-  filters.push(extAuthz(config, plan, transport), {
+  if (plan.tokens) filters.push(jwtAuthn(plan.tokens, plan.authorizer, config.oryTimeoutMs));
+  if (judgesByItself(plan)) filters.push(...nativeFilters(plan));
+  if (plan.authorizer) filters.push(extAuthz(config, plan, transport));
+  filters.push({
     name: 'envoy.filters.http.router',
     typed_config: {
       '@type': 'type.googleapis.com/envoy.extensions.filters.http.router.v3.Router',
@@ -56,9 +59,15 @@ export function httpFilters(config: Config, plan: Plan, transport: Transport): V
   return filters;
 }
 
-function jwtAuthn(tokens: NonNullable<Plan['tokens']>, timeoutMs: number): Block {
+function judgesByItself({ rules }: Plan): boolean {
+  return rules.some(({ verdict }) => verdict.kind === 'native' || verdict.kind === 'enforced');
+}
+
+function jwtAuthn(tokens: PlannedTokens, authorizer: boolean, timeoutMs: number): Block {
   return {
-    [COMMENT]: 'Verifies access tokens and never refuses: whatever it cannot accept is the authorizer’s to judge.',
+    [COMMENT]: authorizer
+      ? 'Verifies access tokens and never refuses: whatever it cannot accept is the authorizer’s to judge.'
+      : 'Verifies access tokens, and refuses what is none.',
     name: JWT_AUTHN,
     typed_config: {
       '@type': 'type.googleapis.com/envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication',
@@ -68,32 +77,42 @@ function jwtAuthn(tokens: NonNullable<Plan['tokens']>, timeoutMs: number): Block
           issuer: tokens.issuer,
           ...(tokens.audiences === 'any' ? {} : { audiences: tokens.audiences }),
           require_expiration: true,
-          // 0 would mean 60 here.
-          clock_skew_seconds: Math.max(1, Math.floor(tokens.clockSkewMs / 1000)),
+          // Envoy cuts its clock to whole seconds, and would take a token up to one longer. 0 would mean 60 here.
+          clock_skew_seconds: Math.max(1, Math.floor(tokens.clockSkewMs / 1_000) - 1),
           // Named, because the default also takes ?access_token= from the query.
           from_headers: [{ name: 'Authorization', value_prefix: 'Bearer ' }],
           forward: true,
-          payload_in_metadata: 'payload',
-          header_in_metadata: 'header',
-          failed_status_in_metadata: 'failure',
+          payload_in_metadata: PAYLOAD,
+          header_in_metadata: HEADER,
+          failed_status_in_metadata: FAILURE,
           normalize_payload_in_metadata: { space_delimited_claims: ['scope', 'scp'] },
-          remote_jwks: remoteJwks(tokens.jwksUrl, timeoutMs),
+          ...(tokens.native
+            ? {
+                claim_to_headers: tokens.headers.map(({ name, claims: [first = []] }) => ({
+                  header_name: name,
+                  claim_name: first.join('.'),
+                })),
+              }
+            : {}),
+          // Without jwt_cache_config: what is cached there outlives the removal of its key (Envoy 1.40).
+          remote_jwks: remoteJwks(tokens.jwksUrl, authorizer, timeoutMs),
         },
       },
       requirement_map: {
-        [TOKEN_REQUIREMENT]: {
-          requires_any: { requirements: [{ provider_name: PROVIDER }, { allow_missing_or_failed: {} }] },
-        },
+        [TOKEN_REQUIREMENT]: authorizer
+          ? { requires_any: { requirements: [{ provider_name: PROVIDER }, { allow_missing_or_failed: {} }] } }
+          : { provider_name: PROVIDER },
       },
     },
   };
 }
 
 /** Fetched ahead of time: on demand, an issuer's outage would end every token with the cache. */
-function remoteJwks(uri: string, timeoutMs: number): Block {
+function remoteJwks(uri: string, authorizer: boolean, timeoutMs: number): Block {
   return {
     http_uri: { uri, cluster: JWKS_CLUSTER, timeout: seconds(timeoutMs) },
-    cache_duration: '60s',
+    // Fetched 5 s before it ends. Without an authorizer a new key is refused until then.
+    cache_duration: authorizer ? '60s' : '10s',
     async_fetch: { fast_listener: true, failed_refetch_duration: '1s' },
     retry_policy: { num_retries: 2, retry_back_off: { base_interval: '0.2s', max_interval: '2s' } },
   };
@@ -112,6 +131,7 @@ function extAuthz(config: Config, plan: Plan, transport: Transport): Block {
       validate_mutations: true,
       clear_route_cache: false,
       allowed_headers: exactly(CHECK_HEADERS),
+      ...(judgesByItself(plan) ? { filter_enabled_metadata: unlessNativeYes() } : {}),
       ...(transport === 'http' ? httpService(config, plan) : grpcService(config, plan)),
     },
   };
@@ -134,7 +154,9 @@ function httpService(config: Config, plan: Plan): Block {
         timeout: checkTimeout(config),
       },
       retry_policy: CHECK_RETRY,
-      authorization_request: { headers_to_add: [{ key: WIRE.statusVia, value: 'metadata' }] },
+      authorization_request: {
+        headers_to_add: [{ key: WIRE.statusVia, value: 'metadata' }, ...nativeFindings(plan)],
+      },
       authorization_response: {
         allowed_upstream_headers: exactly(plan.identityHeaders),
         allowed_client_headers: {
@@ -153,16 +175,21 @@ function grpcService(config: Config, plan: Plan): Block {
       envoy_grpc: { cluster_name: AUTHORIZER_CLUSTER, max_receive_message_length: MAX_ANSWER_BYTES },
       timeout: checkTimeout(config),
       retry_policy: CHECK_RETRY,
+      ...(plan.tokens ? { initial_metadata: nativeFindings(plan) } : {}),
     },
     // Two lines of one credential stay two: joined, they could be read as one.
     encode_raw_headers: true,
-    ...(plan.tokens ? { metadata_context_namespaces: [JWT_AUTHN] } : {}),
     // What allowed_upstream_headers is over HTTP: whatever the authorizer says, it changes identity headers alone.
     decoder_header_mutation_rules: {
       disallow_all: true,
       allow_expression: { regex: plan.identityHeaders.map(separatorsAlike).join('|') },
     },
   };
+}
+
+/** Why jwt_authn did not take a token. The claims stay here: the authorizer reads them in the token. */
+function nativeFindings({ tokens }: Plan): Block[] {
+  return tokens ? [{ key: WIRE.jwtFailure, value: `%DYNAMIC_METADATA(${JWT_AUTHN}:${FAILURE}:code)%` }] : [];
 }
 
 /** Above the largest answer that can be used: identity headers of 16 KiB each within the limits of an upstream. */

@@ -7,7 +7,15 @@ import { type Block, COMMENT } from './yaml.ts';
 /** Headers by which Ory Network is told where it seems to be: the edge's alone. */
 const ORY_CONTROL_HEADERS = ['ory-base-url-rewrite*', 'ory-no-custom-domain-redirect'];
 /** Headers between Envoy and authorizer that a client must not be able to speak. */
-const STRIPPED = ['ory-edge-key', WIRE.policy, `${WIRE.status}*`, 'ory-cache-for*', `${WIRE.rule}*`, `${WIRE.reason}*`];
+const STRIPPED = [
+  'ory-edge-key',
+  WIRE.policy,
+  WIRE.jwtFailure,
+  `${WIRE.status}*`,
+  'ory-cache-for*',
+  `${WIRE.rule}*`,
+  `${WIRE.reason}*`,
+];
 /** Many frameworks take path or method from these: the application would answer another request than was judged. */
 const OTHER_REQUESTS = ['x-original-*', 'x-rewrite-url', 'x-envoy-original-*', 'x-http-method*', 'x-method-override'];
 /** Believed only of a proxy in front; Envoy rewrites X-Forwarded-For and -Proto by itself. */

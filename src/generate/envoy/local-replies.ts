@@ -1,6 +1,7 @@
 // The edge's own answers: problem bodies, and how an outage keeps its status, body and Retry-After. No I/O.
 import { DENIALS } from '../../check/reason.ts';
 import { WIRE } from '../../check/wire.ts';
+import type { Plan } from '../plan.ts';
 import { quote } from './path-matchers.ts';
 import type { Transport } from './transport.ts';
 import { type Block, COMMENT, type Value } from './yaml.ts';
@@ -34,51 +35,72 @@ function setHeader(key: string, value: string): Block {
   return { header: { key, value }, append_action: 'OVERWRITE_IF_EXISTS_OR_ADD' };
 }
 
-export function localReplyConfig(transport: Transport, corsOrigins: readonly string[]): Block {
-  const unreachable = [fromAuthorizer(), statusFilter('EQ', 503), ...(transport === 'grpc' ? [withoutReason()] : [])];
+export function localReplyConfig(transport: Transport, { authorizer, corsOrigins }: Plan): Block {
   return {
     mappers: [
-      ...(transport === 'http' ? [statusFromMetadata()] : []),
-      ...(corsOrigins.length === 0 ? [] : [unreachableForPages(unreachable, corsOrigins)]),
-      {
-        [COMMENT]: 'The authorizer itself is dead or slow.',
-        filter: { and_filter: { filters: unreachable } },
-        headers_to_add: UNREACHABLE_HEADERS,
-        body_format_override: problemBody('authorizer_unreachable'),
-      },
+      ...(authorizer
+        ? fromTheAuthorizer(transport, corsOrigins)
+        : corsOrigins.length === 0
+          ? []
+          : [deniedForPages(corsOrigins)]),
       {
         [COMMENT]: 'Errors of Envoy’s own are in no cache.',
         filter: statusFilter('GE', 400),
-        headers_to_add: [{ header: { key: 'cache-control', value: 'no-store' }, append_action: 'ADD_IF_ABSENT' }],
+        headers_to_add: [NO_STORE],
       },
     ],
   };
+}
+
+const NO_STORE: Block = { header: { key: 'cache-control', value: 'no-store' }, append_action: 'ADD_IF_ABSENT' };
+
+function fromTheAuthorizer(transport: Transport, corsOrigins: readonly string[]): Block[] {
+  const unreachable = [fromAuthorizer(), statusFilter('EQ', 503), ...(transport === 'grpc' ? [withoutReason()] : [])];
+  return [
+    ...(transport === 'http' ? [statusFromMetadata()] : []),
+    ...(corsOrigins.length === 0 ? [] : [unreachableForPages(unreachable, corsOrigins)]),
+    {
+      [COMMENT]: 'The authorizer itself is dead or slow.',
+      filter: { and_filter: { filters: unreachable } },
+      headers_to_add: UNREACHABLE_HEADERS,
+      body_format_override: problemBody('authorizer_unreachable'),
+    },
+  ];
 }
 
 const UNREACHABLE_HEADERS: readonly Value[] = [setHeader('retry-after', '1'), setHeader('cache-control', 'no-store')];
 
 /** Which rule it was cannot be asked here: the page of any rule's `cors` may know that the authorizer is away. */
 function unreachableForPages(unreachable: readonly Block[], corsOrigins: readonly string[]): Block {
-  const ofOneOfThem = corsOrigins.map(quote).join('|');
   return {
     [COMMENT]: 'The same, for a page of another origin that a rule names: its script may read it.',
-    filter: {
-      and_filter: {
-        filters: [
-          ...unreachable,
-          { header_filter: { header: { name: 'origin', string_match: { safe_regex: { regex: ofOneOfThem } } } } },
-        ],
-      },
-    },
-    headers_to_add: [
-      ...UNREACHABLE_HEADERS,
-      setHeader('access-control-allow-origin', '%REQ(ORIGIN)%'),
-      setHeader('access-control-allow-credentials', 'true'),
-      setHeader('access-control-expose-headers', 'retry-after'),
-      setHeader('vary', 'Origin'),
-    ],
+    filter: { and_filter: { filters: [...unreachable, fromOneOf(corsOrigins)] } },
+    headers_to_add: [...UNREACHABLE_HEADERS, ...readableBy('retry-after')],
     body_format_override: problemBody('authorizer_unreachable'),
   };
+}
+
+/** Nor can it be asked here: the page of any rule's `cors` may read the refusal of a token. */
+function deniedForPages(corsOrigins: readonly string[]): Block {
+  return {
+    [COMMENT]: 'A page of another origin that a rule names may read that it was refused.',
+    filter: { and_filter: { filters: [statusFilter('GE', 400), fromOneOf(corsOrigins)] } },
+    headers_to_add: [NO_STORE, ...readableBy('www-authenticate')],
+  };
+}
+
+function fromOneOf(origins: readonly string[]): Block {
+  const regex = origins.map(quote).join('|');
+  return { header_filter: { header: { name: 'origin', string_match: { safe_regex: { regex } } } } };
+}
+
+function readableBy(exposed: string): Block[] {
+  return [
+    setHeader('access-control-allow-origin', '%REQ(ORIGIN)%'),
+    setHeader('access-control-allow-credentials', 'true'),
+    setHeader('access-control-expose-headers', exposed),
+    setHeader('vary', 'Origin'),
+  ];
 }
 
 function statusFromMetadata(): Block {

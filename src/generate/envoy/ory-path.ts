@@ -1,7 +1,6 @@
 // Ory's public API below the edge's own origin: its routes, and the cookies made first-party. No I/O.
 import type { OryOnOrigin } from '../../config/config.ts';
 import { HYDRA_CLUSTER, KRATOS_CLUSTER } from './clusters.ts';
-import { EXT_AUTHZ, EXT_AUTHZ_ROUTE, JWT_AUTHN, JWT_AUTHN_ROUTE } from './filter-names.ts';
 import { CLIENT_ADDRESS_HEADERS } from './header-stripping.ts';
 import { directProblem } from './local-replies.ts';
 import { type Block, COMMENT, type Value } from './yaml.ts';
@@ -28,21 +27,20 @@ const HYDRA_PREFIXES = [
 const NEVER = ['/oauth2/auth/requests', '/oauth2/auth/sessions'];
 
 /** Before every rule, and after what refuses ambiguous paths. Without names: there is no yes to remember. */
-export function oryRoutes(ory: OryOnOrigin, withTokens: boolean, metadata: (reason: string) => Block): Value[] {
-  const filters = unasked(withTokens);
+export function oryRoutes(ory: OryOnOrigin, unfiltered: Block, metadata: (reason: string) => Block): Value[] {
   const refuse = (path: string, comment: string): Block => ({
     [COMMENT]: comment,
     match: { path_separated_prefix: path },
     ...directProblem('no_rule'),
     metadata: metadata('no_rule'),
-    typed_per_filter_config: filters,
+    ...unfiltered,
   });
   const { hydraUrl } = ory;
   return [
     ...NEVER.map((prefix) => refuse(ory.path + prefix, 'Not for the public, whichever version answers.')),
-    ...KRATOS_PREFIXES.map((prefix) => passage(ory, ory.kratosUrl, KRATOS_CLUSTER, prefix, filters, metadata)),
+    ...KRATOS_PREFIXES.map((prefix) => passage(ory, ory.kratosUrl, KRATOS_CLUSTER, prefix, unfiltered, metadata)),
     ...(hydraUrl
-      ? HYDRA_PREFIXES.map((prefix) => passage(ory, hydraUrl, HYDRA_CLUSTER, prefix, filters, metadata))
+      ? HYDRA_PREFIXES.map((prefix) => passage(ory, hydraUrl, HYDRA_CLUSTER, prefix, unfiltered, metadata))
       : []),
     refuse(ory.path, `Whatever else is below ${ory.path}, admin paths above all, is reachable for nobody.`),
   ];
@@ -53,7 +51,7 @@ function passage(
   target: URL,
   cluster: string,
   prefix: string,
-  filters: Block,
+  unfiltered: Block,
   metadata: (reason: string) => Block,
 ): Block {
   return {
@@ -69,7 +67,10 @@ function passage(
     request_headers_to_remove: CLIENT_ADDRESS_HEADERS,
     request_headers_to_add: controlHeaders(ory, target),
     metadata: metadata('anonymous'),
-    typed_per_filter_config: { ...filters, [COOKIES_FILTER]: { '@type': `${LUA}.LuaPerRoute`, name: 'first_party' } },
+    typed_per_filter_config: {
+      ...(unfiltered['typed_per_filter_config'] as Block | undefined),
+      [COOKIES_FILTER]: { '@type': `${LUA}.LuaPerRoute`, name: 'first_party' },
+    },
   };
 }
 
@@ -92,13 +93,6 @@ function controlHeaders({ publicUrl, apiKey }: OryOnOrigin, target: URL): Value[
 
 /** Where Envoy finds `ory.api_key`. */
 export const API_KEY_VARIABLE = 'ORY_API_KEY';
-
-function unasked(withTokens: boolean): Block {
-  return {
-    ...(withTokens ? { [JWT_AUTHN]: { '@type': JWT_AUTHN_ROUTE, disabled: true } } : {}),
-    [EXT_AUTHZ]: { '@type': EXT_AUTHZ_ROUTE, disabled: true },
-  };
-}
 
 /** Does nothing but on the routes that name its script. */
 export function firstPartyCookies(ory: OryOnOrigin): Block {

@@ -1,11 +1,12 @@
 // The route configuration: what is ambiguous is refused first, then one route a rule in the order of the file. No I/O.
 import type { Plan, PlannedRule } from '../plan.ts';
 import { upstreamCluster } from './clusters.ts';
-import { EXT_AUTHZ, EXT_AUTHZ_ROUTE, JWT_AUTHN, JWT_AUTHN_ROUTE } from './filter-names.ts';
+import { EXT_AUTHZ, EXT_AUTHZ_ROUTE, JWT_AUTHN, JWT_AUTHN_ROUTE, RULE_FILTER } from './filter-names.ts';
 import { TOKEN_REQUIREMENT } from './filters.ts';
 import { directProblem, type EdgeReason } from './local-replies.ts';
+import { nativeRoute } from './native-yes.ts';
 import { oryRoutes } from './ory-path.ts';
-import { PLAIN_HOST, plainPathRegex, routeMatch, UNNORMALISED_PATH } from './path-matchers.ts';
+import { PLAIN_HOST, plainPathRegex, quote, routeMatch, UNNORMALISED_PATH } from './path-matchers.ts';
 import { type Block, COMMENT, type Value } from './yaml.ts';
 
 /** Namespace of route metadata that the access log reads. */
@@ -21,9 +22,9 @@ export function routeConfig(plan: Plan): Block {
         domains: ['*'],
         routes: [
           ...refusals(plan),
-          ...(plan.ory ? oryRoutes(plan.ory, plan.tokens !== undefined, reasonMetadata) : []),
-          ...plan.rules.map((rule) => ruleRoute(rule)),
-          noRule(),
+          ...(plan.ory ? oryRoutes(plan.ory, unfiltered(plan), reasonMetadata) : []),
+          ...plan.rules.flatMap((rule) => [...preflight(rule, plan), ruleRoute(rule, plan)]),
+          noRule(plan),
         ],
       },
     ],
@@ -74,39 +75,82 @@ function refusal(plan: Plan, reason: EdgeReason, headers: readonly Block[]): Blo
     match: { prefix: '', headers },
     ...directProblem(reason),
     metadata: reasonMetadata(reason),
-    typed_per_filter_config: {
-      ...(plan.tokens ? { [JWT_AUTHN]: { '@type': JWT_AUTHN_ROUTE, disabled: true } } : {}),
-      [EXT_AUTHZ]: { '@type': EXT_AUTHZ_ROUTE, disabled: true },
-    },
+    ...unfiltered(plan),
   };
 }
 
-function ruleRoute(rule: PlannedRule): Block {
+/** For a route that neither verifies nor asks. */
+function unfiltered({ tokens, authorizer }: Plan): Block {
+  const perFilter: Block = {
+    ...(tokens ? { [JWT_AUTHN]: { '@type': JWT_AUTHN_ROUTE, disabled: true } } : {}),
+    ...(authorizer ? { [EXT_AUTHZ]: { '@type': EXT_AUTHZ_ROUTE, disabled: true } } : {}),
+  };
+  return Object.keys(perFilter).length === 0 ? {} : { typed_per_filter_config: perFilter };
+}
+
+function ruleRoute(rule: PlannedRule, plan: Plan): Block {
   const { host, path, methods } = rule.match;
-  const open = rule.decidedBy === 'edge';
+  const { verdict } = rule;
   const perFilter: Record<string, Value> = {};
   if (rule.tokens) perFilter[JWT_AUTHN] = { '@type': JWT_AUTHN_ROUTE, requirement_name: TOKEN_REQUIREMENT };
-  if (open) perFilter[EXT_AUTHZ] = { '@type': EXT_AUTHZ_ROUTE, disabled: true };
+  if (verdict.kind === 'native' || verdict.kind === 'enforced') perFilter[RULE_FILTER] = nativeRoute(verdict, plan);
+  if (verdict.kind === 'open' && plan.authorizer) perFilter[EXT_AUTHZ] = { '@type': EXT_AUTHZ_ROUTE, disabled: true };
   return {
-    [COMMENT]: `Rule ${rule.name}: ${rule.why}.`,
+    [COMMENT]: `Rule ${rule.name}. ${ruleText(rule)}`,
     name: rule.name,
     match: routeMatch(path, host, methods),
-    route: {
-      cluster: upstreamCluster(rule.upstream),
-      // No bound on the whole answer: downloads, event streams. What is silent for too long ends.
-      timeout: '0s',
-      idle_timeout: '300s',
-      retry_policy: { retry_on: 'connect-failure,refused-stream', num_retries: 1 },
-    },
-    ...(open ? { metadata: reasonMetadata('anonymous') } : {}),
+    route: routeTo(rule.upstream),
+    ...(verdict.kind === 'open' ? { metadata: reasonMetadata('anonymous') } : {}),
     ...(Object.keys(perFilter).length === 0 ? {} : { typed_per_filter_config: perFilter }),
   };
 }
 
-/** The authorizer denies it (`no_rule`); should it ever say yes, there is nowhere to go. */
-function noRule(): Block {
+/** Without an authorizer a preflight has a route of its own: as the authorizer tells one, in check/request/header-lines.ts. */
+function preflight({ name, match, upstream, corsOrigins, verdict }: PlannedRule, plan: Plan): Block[] {
+  if (verdict.kind !== 'enforced' || !corsOrigins) return [];
+  const { headers = [], ...path } = routeMatch(match.path, match.host, undefined);
+  return [
+    {
+      [COMMENT]: `Rule ${name}: a page asks before its request, without a credential.`,
+      match: {
+        ...path,
+        headers: [
+          ...(headers as readonly Value[]),
+          { name: ':method', string_match: { exact: 'OPTIONS' } },
+          { name: 'origin', ...regexMatch(corsOrigins.map(quote).join('|')) },
+          { name: 'access-control-request-method', ...regexMatch('[A-Za-z]+') },
+          ...['authorization', 'x-session-token', 'cookie'].map((credential) => ({
+            name: credential,
+            present_match: true,
+            invert_match: true,
+          })),
+        ],
+      },
+      route: routeTo(upstream),
+      metadata: reasonMetadata('anonymous'),
+      ...unfiltered(plan),
+    },
+  ];
+}
+
+function routeTo(upstream: string): Block {
   return {
-    [COMMENT]: 'No rule: the authorizer denies, and this is what would answer if it did not.',
+    cluster: upstreamCluster(upstream),
+    // No bound on the whole answer: downloads, event streams. What is silent for too long ends.
+    timeout: '0s',
+    idle_timeout: '300s',
+    retry_policy: { retry_on: 'connect-failure,refused-stream', num_retries: 1 },
+  };
+}
+
+function ruleText({ native, asked }: PlannedRule): string {
+  return [native && `By itself: ${native}.`, asked && `Asked: ${asked}.`].filter(Boolean).join(' ');
+}
+
+/** The authorizer denies it (`no_rule`); should it ever say yes, there is nowhere to go. */
+function noRule({ authorizer }: Plan): Block {
+  return {
+    [COMMENT]: authorizer ? 'No rule: the authorizer denies, and this is what would answer if it did not.' : 'No rule.',
     match: { prefix: '' },
     ...directProblem('no_rule'),
   };

@@ -4,10 +4,14 @@ import { Document, isMap, isScalar, isSeq, type Node, Scalar, visit } from 'yaml
 /** A comment above the map that carries it. */
 export const COMMENT: unique symbol = Symbol('comment');
 
+/** With `true`: the block is written on one line. */
+export const ONE_LINE: unique symbol = Symbol('one line');
+
 export type Value = string | number | boolean | readonly Value[] | Block;
 export interface Block {
   readonly [key: string]: Value;
   readonly [COMMENT]?: string;
+  readonly [ONE_LINE]?: true;
 }
 
 /** Left unquoted: what no YAML reader, 1.1 or 1.2, takes for anything but a string. */
@@ -16,7 +20,7 @@ const WORDS = new Set(['y', 'n', 'yes', 'no', 'on', 'off', 'true', 'false', 'nul
 
 export function toYaml(content: Value, headComment: string): string {
   const document = new Document(content, { aliasDuplicateObjects: false });
-  addComments(document.contents, content);
+  addStyle(document.contents, content);
   visit(document, {
     Scalar(key, node) {
       if (key === 'key' || typeof node.value !== 'string') return;
@@ -25,18 +29,19 @@ export function toYaml(content: Value, headComment: string): string {
     },
   });
   document.commentBefore = indentComment(headComment);
-  return document.toString({ lineWidth: 0, singleQuote: true });
+  return document.toString({ lineWidth: 0, singleQuote: true, flowCollectionPadding: true });
 }
 
-function addComments(node: Node | null, value: Value): void {
+function addStyle(node: Node | null, value: Value): void {
   if (isSeq(node) && Array.isArray(value)) {
-    for (const [i, item] of node.items.entries()) addComments(item as Node, value[i] as Value);
+    for (const [i, item] of node.items.entries()) addStyle(item as Node, value[i] as Value);
   } else if (isMap(node) && typeof value === 'object') {
     const block = value as Block;
     const comment = block[COMMENT];
     if (comment !== undefined) node.commentBefore = indentComment(comment);
+    if (block[ONE_LINE]) node.flow = true;
     for (const pair of node.items) {
-      if (isScalar(pair.key)) addComments(pair.value as Node, block[String(pair.key.value)] as Value);
+      if (isScalar(pair.key)) addStyle(pair.value as Node, block[String(pair.key.value)] as Value);
     }
   }
 }

@@ -272,6 +272,56 @@ describe('stale_if_error', () => {
   });
 });
 
+describe('an identity that is not enough', () => {
+  const is = (wanted: string) => (identity: Identity) =>
+    identity.kind === 'session' && identity.session['id'] === wanted;
+  const setUp = (options: Partial<IdentityCacheOptions> = {}) => {
+    const rig = setup(options);
+    let id = 'half';
+    rig.verifier.answer = () => yes(id);
+    const ask = (wanted: string) => rig.cache.verify(token('x'), rig.verifier, is(wanted));
+    return { ...rig, ask, become: (next: string) => (id = next) };
+  };
+
+  test('is asked about anew, each time, and stays remembered for those that it is enough for', async () => {
+    const { verifier, ask, become } = setUp();
+    await ask('half');
+    await ask('whole');
+    expect(await ask('whole')).toMatchObject({ kind: 'verified', identity: { session: { id: 'half' } } });
+    expect(verifier.calls).toBe(3);
+    await ask('half');
+    expect(verifier.calls).toBe(3);
+    become('whole');
+    expect(await ask('whole')).toMatchObject({ identity: { session: { id: 'whole' } } });
+    await ask('whole');
+    expect(verifier.calls).toBe(4);
+  });
+
+  test('of a call that was under way is asked about once more, by all that came meanwhile together', async () => {
+    const { verifier, ask, become } = setUp();
+    const gate = Promise.withResolvers<Verification>();
+    verifier.answer = () => gate.promise;
+    const first = ask('half');
+    become('whole');
+    const later = Array.from({ length: 100 }, () => ask('whole'));
+    verifier.answer = () => yes('whole');
+    gate.resolve(yes('half'));
+    expect(await first).toMatchObject({ identity: { session: { id: 'half' } } });
+    for (const one of await Promise.all(later)) expect(one).toMatchObject({ identity: { session: { id: 'whole' } } });
+    expect(verifier.calls).toBe(2);
+  });
+
+  test.each([0, 60_000])('is nothing to go by in an outage, with %d ms of stale_if_error', async (staleIfErrorMs) => {
+    const { clock, verifier, ask } = setUp({ ttlMs: 10_000, staleIfErrorMs });
+    await ask('half');
+    verifier.answer = () => unavailable('ory_unreachable');
+    expect(await ask('whole')).toMatchObject({ kind: 'unavailable' });
+    clock.now += 10_000;
+    expect(await ask('whole')).toMatchObject({ kind: 'unavailable' });
+    expect((await ask('half')).kind).toBe(staleIfErrorMs > 0 ? 'verified' : 'unavailable');
+  });
+});
+
 describe('memory', () => {
   test('is flat under 100,000 random cookies, good or bad', async () => {
     const rig = setup({ maxEntries: 2_000 });

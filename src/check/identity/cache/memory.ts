@@ -43,17 +43,36 @@ export class IdentityCache {
   /**
    * Verifies through the cache. Any number of checks of one credential make one call, which belongs to none of them:
    * a client that goes away does not end it. A cookie that Ory sets goes to the check that made the call.
-   * A remembered identity that is not `enough` is asked about anew.
+   * A remembered identity that is not `enough` is asked about anew, and is nothing to go by in an outage: nobody knows
+   * whether what it lacks has been given since.
    */
   async verify(credential: Credential, verifier: Verifier, enough: Enough = () => true): Promise<Verification> {
     const key = cacheKey(credential);
     const remembered = this.#recall(key, verifier, enough);
     if (remembered) return remembered;
-    const underWay = this.#underWay.get(key);
-    if (underWay) return withoutCookies(await underWay);
+    const answer = await this.#answer(key, credential, verifier, enough);
+    return answer.kind === 'unavailable' ? (this.#stale(key, verifier, enough) ?? answer) : answer;
+  }
+
+  /** What an outage leaves of an identity (`stale_if_error`), without asking again. */
+  stale(credential: Credential, verifier: Verifier, enough: Enough): Verification | undefined {
+    return this.#stale(cacheKey(credential), verifier, enough);
+  }
+
+  async #answer(key: string, credential: Credential, verifier: Verifier, enough: Enough): Promise<Verification> {
+    const before = this.#underWay.get(key);
+    if (!before) return await this.#call(key, credential, verifier);
+    const joined = await before;
+    if (!isShort(joined, enough)) return withoutCookies(joined);
+    // That call may have begun before the login or the second factor that this request comes from.
+    const next = this.#underWay.get(key);
+    return next ? withoutCookies(await next) : await this.#call(key, credential, verifier);
+  }
+
+  #call(key: string, credential: Credential, verifier: Verifier): Promise<Verification> {
     const asked = this.#ask(key, credential, verifier).finally(() => this.#underWay.delete(key));
     this.#underWay.set(key, asked);
-    return await asked;
+    return asked;
   }
 
   #recall(key: string, verifier: Verifier, enough: Enough): Verification | undefined {
@@ -81,7 +100,7 @@ export class IdentityCache {
         }
         return verification;
       case 'unavailable':
-        return this.#stale(key, verifier) ?? verification;
+        return verification;
     }
   }
 
@@ -94,11 +113,17 @@ export class IdentityCache {
     else this.#identities.delete(key);
   }
 
-  #stale(key: string, verifier: Verifier): Verification | undefined {
+  #stale(key: string, verifier: Verifier, enough: Enough): Verification | undefined {
     const entry = this.#identities.get(key);
-    if (!entry || !verifier.stillTrusted(entry.identity)) return undefined;
+    if (!entry || !verifier.stillTrusted(entry.identity) || !enough(entry.identity)) return undefined;
     return within(this.#options.clock(), entry.from, entry.staleUntil) ? verified(entry.identity) : undefined;
   }
+}
+
+/** A yes or a no that one more login may have changed. */
+function isShort(verification: Verification, enough: Enough): boolean {
+  if (verification.kind === 'verified') return !enough(verification.identity);
+  return verification.kind === 'rejected' && verification.reason === 'aal_insufficient';
 }
 
 /** A clock that went back proves nothing: what was remembered "later" is not used. */

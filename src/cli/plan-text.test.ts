@@ -1,0 +1,73 @@
+// What `generate --plan` prints.
+import { expect, test } from 'vitest';
+import { parseConfig } from '../config/load.ts';
+import { makePlan, makePlanWithoutAuthorizer } from '../generate/plan.ts';
+import { planJson, planText } from './plan-text.ts';
+
+const config = (rules: string, ory = 'ory: { url: https://o }') =>
+  parseConfig(`${ory}\nedge: { upstream: http://u }\ntokens: { audiences: [a] }\nrules: [${rules}]`, 'x.yaml', {
+    env: {},
+  });
+
+const OPEN = '{ name: open, match: { path: /o, methods: [GET] }, allow: anyone }';
+const TOKEN = '{ name: token, match: { host: h.x, path: /t }, require: { token: { scopes: [r] } } }';
+const SESSION = '{ name: session, match: { path: "/**" }, require: { session: {} } }';
+
+test('each rule says what is native and what is asked, and a first line sums it up', () => {
+  expect(planText(makePlan(config([OPEN, TOKEN, SESSION].join())))).toMatchInlineSnapshot(`
+    "Of 3 rules 1 never ask the authorizer, 1 ask it where Envoy has no yes, 1 always ask it:
+
+      open     GET /o            native  everyone: identity headers are removed before routing, so there is nothing to ask
+                                 asked   -
+      token    any method h.x/t  native  a token for a with scope r
+                                 asked   whatever else comes: keys that Envoy has not seen yet, identities that are not plain text, and every denial
+      session  any method /**    native  -
+                                 asked   everything: only Kratos knows whether a session is alive
+    "
+  `);
+});
+
+test('programs read the same', () => {
+  expect(planJson(makePlan(config(SESSION)))).toEqual({
+    authorizer: true,
+    rules: [
+      {
+        name: 'session',
+        match: 'any method /**',
+        native: null,
+        asked: 'everything: only Kratos knows whether a session is alive',
+      },
+    ],
+  });
+});
+
+test('without an authorizer nothing is asked', () => {
+  expect(planText(makePlanWithoutAuthorizer(config([OPEN, TOKEN].join())))).toMatchInlineSnapshot(`
+    "Envoy gives every verdict by itself, and every no in words of its own:
+
+      open   GET /o            native  everyone: identity headers are removed before routing, so there is nothing to ask
+                               asked   -
+      token  any method h.x/t  native  a token for a with scope r; whatever else comes is refused
+                               asked   -
+    "
+  `);
+});
+
+const why = (rules: string, ory?: string) => () => makePlanWithoutAuthorizer(config(rules, ory));
+
+test('each rule that stands in the way of Envoy alone is named, with the reason', () => {
+  expect(why(['{ name: home, match: { path: / }, allow: anyone, identify: true }', TOKEN, SESSION].join())).toThrow(
+    /^--no-authorizer: .*\n {2}home: it takes sessions, .*\n {2}session: it takes sessions/,
+  );
+  const hydra = 'ory: { hydra: { public_url: http://h, issuer: i } }';
+  expect(why('{ name: home, match: { path: / }, allow: anyone, identify: true }', hydra)).toThrow(/home: identify:/);
+  expect(why('{ name: t, match: { path: / }, require: { token: {} }, unauthenticated: redirect }')).toThrow(
+    /t: unauthenticated: redirect/,
+  );
+  expect(why(TOKEN, 'ory: { hydra: { public_url: http://h, admin_url: http://a, issuer: i } }')).toThrow(
+    /token: it takes opaque tokens \(http:\/\/a\/admin\/oauth2\/introspect\)/,
+  );
+  expect(why('{ name: t, match: { path: / }, require: { token: { claims: { scope: r } } } }')).toThrow(
+    /t: a native filter sees the claim scope as a list; write scopes: instead/,
+  );
+});

@@ -1,0 +1,34 @@
+// A plan as people and as programs read it: which rule is native, which is asked, and why. No I/O.
+import type { Plan, PlannedRule } from '../generate/plan.ts';
+import { matchText } from './rule-text.ts';
+import { table } from './table.ts';
+
+/** One rule a block: its match, what Envoy decides by itself, what is asked. */
+export function planText(plan: Plan): string {
+  const rules = plan.rules.flatMap((rule) => [
+    [rule.name, matchText(rule.match), 'native', rule.native ?? '-'],
+    ['', '', 'asked', rule.asked ?? '-'],
+  ]);
+  return `${[summary(plan), '', ...table(rules)].join('\n')}\n`;
+}
+
+function summary({ rules, authorizer }: Plan): string {
+  if (!authorizer) return 'Envoy gives every verdict by itself, and every no in words of its own:';
+  const count = (is: (rule: PlannedRule) => boolean) => rules.filter(is).length;
+  const never = count(({ asked }) => asked === undefined);
+  const both = count(({ native, asked }) => native !== undefined && asked !== undefined);
+  const always = count(({ native }) => native === undefined);
+  return `Of ${rules.length} rules ${never} never ask the authorizer, ${both} ask it where Envoy has no yes, ${always} always ask it:`;
+}
+
+export function planJson({ rules, authorizer }: Plan): object {
+  return {
+    authorizer,
+    rules: rules.map((rule) => ({
+      name: rule.name,
+      match: matchText(rule.match),
+      native: rule.native ?? null,
+      asked: rule.asked ?? null,
+    })),
+  };
+}
