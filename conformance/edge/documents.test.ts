@@ -12,10 +12,10 @@ const root = new URL('../../', import.meta.url);
 const read = (path: string) => readFileSync(new URL(path, root), 'utf8');
 
 const examples = readdirSync(new URL('examples/', root), { recursive: true, encoding: 'utf8' })
-  .filter((name) => name.endsWith('.yaml') && !name.endsWith('/envoy.yaml'))
+  .filter((name) => name.endsWith('.yaml') && !name.endsWith('.cases.yaml') && !name.endsWith('/envoy.yaml'))
   .map((name): [string, string] => [`examples/${name}`, read(`examples/${name}`)]);
 /** The files in pages; those of Kratos are shown beside them. */
-const PAGES = ['README.md', 'docs/ory-network.md', 'docs/self-hosted.md'];
+const PAGES = ['README.md', 'docs/ory-network.md', 'docs/rules.md', 'docs/self-hosted.md'];
 const inPages = PAGES.flatMap((page) =>
   [...read(page).matchAll(/```yaml\n([\s\S]*?)```/g)]
     .map(([, text = '']) => text)
@@ -35,7 +35,7 @@ function here(text: string): string {
 }
 
 describe('the files that the documents show', () => {
-  it('are all of them', () => expect([examples.length, inPages.length]).toEqual([8, 6]));
+  it('are all of them', () => expect([examples.length, inPages.length]).toEqual([10, 7]));
 
   it.each([...examples, ...inPages])('%s is valid and runs in a real Envoy', async (name, text) => {
     parseConfig(text, name, { env: ENV });
@@ -67,8 +67,12 @@ describe('the pages', () => {
       'SECURITY.md',
       'CONTRIBUTING.md',
       'conformance/README.md',
+      'docs/configuration.md',
       'docs/envoy.md',
       'docs/quickstart.md',
+      'docs/reasons.md',
+      'docs/testing.md',
+      'docs/cases.md',
     ]) {
       for (const [, target = ''] of read(page).matchAll(/\]\(([^)#]+)\)/g)) {
         if (target.startsWith('http')) continue;

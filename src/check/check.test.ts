@@ -264,6 +264,14 @@ describe('any_of', () => {
     expect(await rig(answers, config).ask(given)).toMatchObject({ reason, rule: { name: 'x' } });
   });
 
+  test('asks about a credential that came to nothing once, however many alternatives take it', async () => {
+    const many = withAccess({ kind: 'require', anyOf: [SESSION, TOKEN, { ...SESSION, aal: 'aal2' }, TOKEN, SESSION] });
+    const down = { session: unavailable('ory_unreachable'), token: unavailable('ory_error') };
+    const { ask, asked } = rig(down, many);
+    expect(await ask(both)).toMatchObject({ reason: 'ory_unreachable' });
+    expect(asked).toEqual(['session_cookie ory_kratos_session=c', 'access_token t']);
+  });
+
   test('is tried in the order written', async () => {
     const turned = withAccess({ kind: 'require', anyOf: [TOKEN, SESSION] });
     expect(await rig({}, turned).ask(both)).toMatchObject({ reason: 'token' });

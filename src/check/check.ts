@@ -51,10 +51,10 @@ async function judge(request: CheckRequest, findRule: FindRule, parts: CheckPart
   if (request.preflight) return preflight(request, rule);
 
   const reading = bearerReading(rule.access.anyOf);
-  const answers: Answers = new Map();
   const failed: Exclude<Attempt, { kind: 'satisfied' }>[] = [];
+  const settled: Settled = new Map();
   for (const requirement of rule.access.anyOf) {
-    const attempt = await attemptOne(request, requirement, reading, answers, parts);
+    const attempt = await attemptOne(request, requirement, reading, settled, parts);
     if (attempt.kind === 'satisfied') {
       const { identity, setCookie } = attempt;
       return { kind: 'allow', reason: identity.kind, rule, identity, setCookie };
@@ -73,14 +73,14 @@ async function judge(request: CheckRequest, findRule: FindRule, parts: CheckPart
   }
 }
 
-/** What the one credential of a kind has turned out to be in this check: several alternatives ask once. */
-type Answers = Map<Requirement['kind'], Verification>;
+/** What the one credential of a kind has come to in this check: several alternatives ask once, and wait for one outage. */
+type Settled = Map<Requirement['kind'], Verification>;
 
 async function attemptOne(
   request: CheckRequest,
   requirement: Requirement,
   reading: BearerReading,
-  answers: Answers,
+  settled: Settled,
   parts: CheckParts,
 ): Promise<Attempt> {
   const extraction = extract(request, requirement.kind, reading, parts.config.sessions?.cookies ?? []);
@@ -89,10 +89,13 @@ async function attemptOne(
   if (!verifier) throw new Error(`no verifier for ${requirement.kind}`);
   // A login or a second factor that has just been given is not denied from memory.
   const enough = (identity: Identity) => requirement.kind === 'token' || !unmet(identity, requirement, parts.clock());
-  const { kind } = requirement;
-  const verification = answers.get(kind) ?? (await parts.cache.verify(extraction.credential, verifier, enough));
-  // Of an outage each alternative makes what it can: a stale identity may be enough for one and not for another.
-  if (verification.kind !== 'unavailable') answers.set(kind, verification);
+  const before = settled.get(requirement.kind);
+  const verification = before
+    ? // A stale identity may be enough for one alternative and not for another.
+      ((before.kind === 'unavailable' ? parts.cache.stale(extraction.credential, verifier, enough) : undefined) ??
+      before)
+    : await parts.cache.verify(extraction.credential, verifier, enough);
+  settled.set(requirement.kind, verification);
   return attemptWith(verification, requirement, parts.clock());
 }
 

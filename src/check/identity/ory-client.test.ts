@@ -223,6 +223,9 @@ describe('an answer that is not one', () => {
     const { client, ory } = await against(() => {});
     const hanging = Array.from({ length: 2_048 }, () => client.get(`${ory.url}/`, {}));
     expect(await client.get(`${ory.url}/`, {})).toEqual({ kind: 'none', cause: 'too many calls under way' });
+    const other = await rawOry((socket) => socket.write(raw(200, '{}')));
+    open.push(() => other.close());
+    expect(await client.ask(`${other.url}/`, {}, {}), 'another server').toMatchObject({ kind: 'answer' });
     await client.close();
     await ory.close();
     for (const one of await Promise.all(hanging)) expect(one.kind).toBe('none');

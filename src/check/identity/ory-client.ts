@@ -28,7 +28,7 @@ export interface OryClient {
 
 const MAX_BODY_BYTES = 1024 * 1024;
 const MAX_CONNECTIONS = 128;
-/** When Ory hangs, further checks are answered at once instead of piling up. */
+/** When a server hangs, further checks of it are answered at once instead of piling up; those of another server go on. */
 const MAX_UNDER_WAY = 2_048;
 
 /** `timeoutMs` bounds the whole call, connection and body included. */
@@ -42,10 +42,13 @@ export function createOryClient(timeoutMs: number): OryClient {
     bodyTimeout: timeoutMs,
     maxResponseSize: MAX_BODY_BYTES,
   });
-  let underWay = 0;
+  /** By origin: as many as the file names. */
+  const underWay = new Map<string, number>();
   const bounded = async (call: Call): Promise<OryAnswer | NoAnswer> => {
-    if (underWay >= MAX_UNDER_WAY) return { kind: 'none', cause: 'too many calls under way' };
-    underWay++;
+    const origin = URL.canParse(call.url) ? new URL(call.url).origin : '';
+    const before = underWay.get(origin) ?? 0;
+    if (before >= MAX_UNDER_WAY) return { kind: 'none', cause: 'too many calls under way' };
+    underWay.set(origin, before + 1);
     // Not AbortSignal.timeout(): that one lives on until its time is up, thousands of them under load.
     const limit = new AbortController();
     const timer = setTimeout(() => limit.abort(new DOMException('no answer in time', 'TimeoutError')), timeoutMs);
@@ -55,7 +58,7 @@ export function createOryClient(timeoutMs: number): OryClient {
       return { kind: 'none', cause: causeOf(error) };
     } finally {
       clearTimeout(timer);
-      underWay--;
+      underWay.set(origin, (underWay.get(origin) ?? 1) - 1);
     }
   };
   return {

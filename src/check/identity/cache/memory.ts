@@ -54,6 +54,11 @@ export class IdentityCache {
     return answer.kind === 'unavailable' ? (this.#stale(key, verifier, enough) ?? answer) : answer;
   }
 
+  /** What an outage leaves of an identity (`stale_if_error`), without asking again. */
+  stale(credential: Credential, verifier: Verifier, enough: Enough): Verification | undefined {
+    return this.#stale(cacheKey(credential), verifier, enough);
+  }
+
   async #answer(key: string, credential: Credential, verifier: Verifier, enough: Enough): Promise<Verification> {
     const before = this.#underWay.get(key);
     if (!before) return await this.#call(key, credential, verifier);
