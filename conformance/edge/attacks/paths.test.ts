@@ -181,8 +181,6 @@ ${Array.from({ length: 20 }, (_, i) => `  - { name: r${i}, match: { path: "/${ST
     { env: {} },
   );
 
-  const findRule = createFindRule(rules);
-
   /** The fastest of several: what a busy machine adds is not the code's. */
   function fastestMs(work: () => void): number {
     return Math.min(
