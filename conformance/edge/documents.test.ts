@@ -12,7 +12,7 @@ const root = new URL('../../', import.meta.url);
 const read = (path: string) => readFileSync(new URL(path, root), 'utf8');
 
 const examples = readdirSync(new URL('examples/', root), { recursive: true, encoding: 'utf8' })
-  .filter((name) => name.endsWith('.yaml') && !name.endsWith('/envoy.yaml'))
+  .filter((name) => name.endsWith('.yaml') && !name.endsWith('.cases.yaml') && !name.endsWith('/envoy.yaml'))
   .map((name): [string, string] => [`examples/${name}`, read(`examples/${name}`)]);
 /** The files in pages; those of Kratos are shown beside them. */
 const PAGES = ['README.md', 'docs/ory-network.md', 'docs/rules.md', 'docs/self-hosted.md'];
@@ -71,6 +71,8 @@ describe('the pages', () => {
       'docs/envoy.md',
       'docs/quickstart.md',
       'docs/reasons.md',
+      'docs/testing.md',
+      'docs/cases.md',
     ]) {
       for (const [, target = ''] of read(page).matchAll(/\]\(([^)#]+)\)/g)) {
         if (target.startsWith('http')) continue;

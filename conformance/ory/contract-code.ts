@@ -271,6 +271,16 @@ export const describeCode: ContractPart = (ory) => {
     expect(await ory().introspect(idToken)).toEqual({ active: false });
   });
 
+  test('introspection takes a token without its mark as well, and not with that of the other kind', async () => {
+    const opaque = await ory().createClient({ strategy: 'opaque' });
+    const { accessToken, refreshToken = '' } = await ory().authorizationCode(person, opaque);
+    const [access, refresh] = [accessToken.slice('ory_at_'.length), refreshToken.slice('ory_rt_'.length)];
+    expect(await ory().introspect(access)).toMatchObject({ active: true, token_use: 'access_token' });
+    expect(await ory().introspect(refresh)).toMatchObject({ active: true, token_use: 'refresh_token' });
+    for (const wrong of [`ory_rt_${access}`, `ory_at_${refresh}`])
+      expect(await ory().introspect(wrong), wrong.slice(0, 7)).toEqual({ active: false });
+  });
+
   test('a revoked access token ends, a revoked refresh token ends everything of its grant', async () => {
     const one = await ory().authorizationCode(person, client);
     expect(await ory().revokeToken(client, one.refreshToken ?? '')).toBe(200);

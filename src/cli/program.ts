@@ -7,6 +7,7 @@ import { PARTS } from '../generate/envoy/emit.ts';
 import { TRANSPORTS } from '../generate/envoy/transport.ts';
 import { GenerateError } from '../generate/generate-error.ts';
 import type { GenerateOptions } from './generate.ts';
+import type { TestOptions } from './test.ts';
 import { ReportedError, UserError } from './user-error.ts';
 
 const DEFAULT_FILE = 'ory-envoy.yaml';
@@ -113,6 +114,15 @@ function program(): Command {
     .action(async (target: string, options: GenerateOptions) =>
       (await import('./generate.ts')).generate(target, options),
     );
+
+  root
+    .command('test')
+    .description('expected verdicts for a table of requests, against the engine or a running edge')
+    .addOption(configOption())
+    .argument('<cases>', 'the file of cases, such as cases.yaml')
+    .option('--edge <url>', 'send the requests to a running edge instead of asking the engine')
+    .option('--json', 'as JSON, for programs')
+    .action(async (file: string, options: TestOptions) => (await import('./test.ts')).test(file, options));
 
   return root;
 }

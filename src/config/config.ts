@@ -141,6 +141,8 @@ export interface EdgeSettings {
 export interface Config {
   readonly sessions: SessionSettings | undefined;
   readonly tokens: TokenSettings | undefined;
+  /** `tokens.audiences`, which holds for every rule that names none itself. */
+  readonly audiences: readonly string[];
   /** Where a navigation without a session is sent. Undefined where no rule redirects. */
   readonly loginUrl: string | undefined;
   /** Bound of one call to Ory. */

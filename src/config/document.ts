@@ -1,4 +1,4 @@
-// The YAML of a configuration file: its nodes with their places, and its plain value. Bounded, whatever the file holds:
+// The YAML of a file: its nodes with their places, and its plain value. Bounded, whatever the file holds:
 // in size, in parts, in faults and in what its aliases come to. No I/O.
 import {
   Composer,
@@ -28,15 +28,21 @@ export interface YamlDocument {
   readonly lines: LineCounter;
 }
 
+/** The way out where a file of this kind holds nothing, or too much. */
+export interface DocumentAdvice {
+  readonly ifEmpty: string;
+  readonly ifTooLarge: string;
+}
+
 /** @throws {ConfigError} where the text is not one document of plain YAML. `file` is used in messages alone. */
-export function readDocument(text: string, file: string): YamlDocument {
+export function readDocument(text: string, file: string, advice: DocumentAdvice): YamlDocument {
   if (Buffer.byteLength(text) > MAX_BYTES)
-    throw wholeFile(file, `it is larger than ${MAX_BYTES} bytes`, 'Split it: one file is one edge');
+    throw wholeFile(file, `it is larger than ${MAX_BYTES} bytes`, advice.ifTooLarge);
   const lines = new LineCounter();
   const errors = new Errors(file, lines);
   let document: Document.Parsed | undefined;
   try {
-    document = compose(text, file, lines, errors);
+    document = compose(text, file, lines, errors, advice);
   } catch (error) {
     if (error instanceof ConfigError) throw error;
     throw errors.isFull ? errors.fault() : tooDeep(file);
@@ -44,7 +50,7 @@ export function readDocument(text: string, file: string): YamlDocument {
   if (errors.found.length > 0) throw errors.fault();
   const contents = document?.contents;
   if (!contents || (isScalar(contents) && contents.value === null))
-    throw wholeFile(file, 'it is empty', 'Begin with ory: and edge:');
+    throw wholeFile(file, 'it is empty', advice.ifEmpty);
   return { contents, lines };
 }
 
@@ -94,7 +100,13 @@ const OPTIONS = { schema: 'core', resolveKnownTags: false, uniqueKeys: false } a
 type ErrorSource = number | readonly [number, ...number[]] | { readonly offset: number };
 
 /** As the library's own `parseAllDocuments`, which gathers without bound. */
-function compose(text: string, file: string, lines: LineCounter, errors: Errors): Document.Parsed | undefined {
+function compose(
+  text: string,
+  file: string,
+  lines: LineCounter,
+  errors: Errors,
+  { ifTooLarge }: DocumentAdvice,
+): Document.Parsed | undefined {
   const composer = new Composer(OPTIONS);
   // Its own handler makes an exception of every error, with a stack: a file of commas would take minutes.
   composer['onError'] = (source: ErrorSource, code: string, message: string) => {
@@ -117,8 +129,7 @@ function compose(text: string, file: string, lines: LineCounter, errors: Errors)
   };
   let lexemes = 0;
   for (const lexeme of new Lexer().lex(text)) {
-    if (++lexemes > MAX_LEXEMES)
-      throw wholeFile(file, `it has more than ${MAX_LEXEMES} words and marks`, 'Split it: one file is one edge');
+    if (++lexemes > MAX_LEXEMES) throw wholeFile(file, `it has more than ${MAX_LEXEMES} words and marks`, ifTooLarge);
     take(parser.next(lexeme));
   }
   take(parser.end());

@@ -2,7 +2,7 @@
 import { configJsonSchema } from './json-schema.ts';
 
 interface Schema {
-  readonly type?: string;
+  readonly type?: string | readonly string[];
   readonly description?: string;
   readonly default?: unknown;
   readonly enum?: readonly unknown[];
@@ -19,18 +19,21 @@ const NOT_YET = /^(?:cache\.redis|edge\.mcp|rules\[\]\.match\.mcp)/;
 
 /** Markdown, with a final line feed. */
 export function configReference(): string {
-  const schema = JSON.parse(configJsonSchema()) as Schema;
-  const rows = [...rowsOf(schema, '')];
   const head = `# ory-envoy.yaml
 
 Every key. An unknown key, a bad value or a missing variable stops the start with file, line and column. \`\${NAME}\` in a value is read from the environment. Durations are written \`500ms\`, \`30s\`, \`15m\`, \`1h\`. What rules mean, and what a client gets: [rules.md](rules.md).
 
 \`schema/ory-envoy.schema.json\` is the same for editors: \`# yaml-language-server: $schema=…\`.
 
-| key | type | default | meaning |
-|---|---|---|---|
 `;
-  return `${head}${rows.map(({ key, text }) => `| \`${key}\` | ${text} |`).join('\n')}\n`;
+  return `${head}${referenceTable(configJsonSchema())}`;
+}
+
+/** Every key of a JSON Schema as a table in Markdown, with a final line feed. */
+export function referenceTable(jsonSchema: string): string {
+  const rows = [...rowsOf(JSON.parse(jsonSchema) as Schema, '')];
+  const lines = rows.map(({ key, text }) => `| \`${key}\` | ${text} |`);
+  return `${['| key | type | default | meaning |', '|---|---|---|---|', ...lines].join('\n')}\n`;
 }
 
 function* rowsOf(schema: Schema, path: string): Generator<{ key: string; text: string }> {
@@ -46,10 +49,15 @@ function* rowsOf(schema: Schema, path: string): Generator<{ key: string; text: s
 function typeOf(schema: Schema): string {
   if (schema.const !== undefined) return `\`${String(schema.const)}\``;
   if (schema.enum) return schema.enum.map((one) => `\`${String(one)}\``).join(' or ');
-  if (schema.anyOf) return 'map';
+  if (schema.anyOf) return alternatives(schema.anyOf.map(typeOf));
   if (schema.type === 'array') return schema.items?.properties ? 'list of maps' : 'list';
   if (schema.type === 'object') return 'map';
-  return schema.type ?? '';
+  return typeof schema.type === 'object' ? alternatives(schema.type) : (schema.type ?? '');
+}
+
+/** Where null is taken, the meaning says what for. */
+function alternatives(types: readonly string[]): string {
+  return [...new Set(types)].filter((type) => type !== '' && type !== 'null').join(' or ');
 }
 
 function defaultOf(schema: Schema): string {

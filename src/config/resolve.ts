@@ -41,6 +41,7 @@ export function resolve(file: ConfigFile, report: (fault: Fault) => void): Confi
   return {
     sessions: kinds.has('session') ? resolveSessions(file, edge.ory, report) : undefined,
     tokens: kinds.has('token') ? resolveTokens(file, report) : undefined,
+    audiences: file.tokens?.audiences ?? [],
     loginUrl: redirects ? resolveLoginUrl(file, edge.ory, report) : undefined,
     oryTimeoutMs: ms(file.ory.timeout),
     identityHeaders: resolveIdentityHeaders(file, report),

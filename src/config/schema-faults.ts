@@ -2,14 +2,31 @@
 import type { z } from 'zod';
 import { type Fault, keyName, MAX_FAULTS } from './fault.ts';
 import { nearest } from './nearest.ts';
-import { configSchema } from './schema.ts';
+
+/** What is said of one schema's files. */
+export interface SchemaWords {
+  /** Every object's keys by the dotted path to it, indexes left out. */
+  readonly knownKeys: ReadonlyMap<string, ReadonlySet<string>>;
+  /** Where its author can look everything up. */
+  readonly schemaFile: string;
+  /** The way out where a number stands in place of a text. */
+  readonly numberFix: string;
+}
+
+export function schemaWords(schema: z.ZodType, words: Omit<SchemaWords, 'knownKeys'>): SchemaWords {
+  return { ...words, knownKeys: knownKeys(schema) };
+}
 
 /** The faults that one finding of the schema stands for. `base`: where the finding's own path begins. */
-export function faultsOfIssue(issue: z.core.$ZodIssue, base: readonly (string | number)[] = []): Fault[] {
+export function faultsOfIssue(
+  issue: z.core.$ZodIssue,
+  words: SchemaWords,
+  base: readonly (string | number)[] = [],
+): Fault[] {
   const path = [...base, ...issue.path.map((step) => (typeof step === 'number' ? step : String(step)))];
   switch (issue.code) {
     case 'unrecognized_keys':
-      return issue.keys.slice(0, MAX_FAULTS).map((key) => unknownKey(path, key));
+      return issue.keys.slice(0, MAX_FAULTS).map((key) => unknownKey(path, key, words));
     case 'invalid_key':
       return [
         {
@@ -20,25 +37,32 @@ export function faultsOfIssue(issue: z.core.$ZodIssue, base: readonly (string | 
         },
       ];
     case 'invalid_union':
-      return faultsOfUnion(issue, path);
+      return faultsOfUnion(issue, words, path);
     case 'invalid_type':
-      return [typeFault(path, issue.expected, issue.input)];
+      return [typeFault(path, issue.expected, issue.input, words)];
     case 'invalid_value':
-      if (issue.input === undefined) return [typeFault(path, 'string', undefined)];
-      return [{ path, problem: 'not a value that is known here', fix: `Choose from ${issue.values.join(', ')}` }];
+      if (issue.input === undefined) return [typeFault(path, 'string', undefined, words)];
+      return [
+        { path, problem: 'not a value that is known here', fix: chooseFrom(issue.values.map(String), issue.input) },
+      ];
     case 'too_small':
     case 'too_big':
       if (issue.origin === 'number' || issue.origin === 'int') return [rangeFault(path, issue)];
-      return [messageFault(path, issue.message)];
+      return [messageFault(path, issue.message, words)];
     default:
-      return [messageFault(path, issue.message)];
+      return [messageFault(path, issue.message, words)];
   }
 }
 
+function chooseFrom(values: readonly string[], input: unknown): string {
+  const near = typeof input === 'string' ? nearest(input, values) : undefined;
+  return near === undefined ? `Choose from ${values.join(', ')}` : `Did you mean "${near}"?`;
+}
+
 /** Of a message of our own: the problem, then "; ", then the fix. */
-function messageFault(path: (string | number)[], message: string): Fault {
+function messageFault(path: (string | number)[], message: string, { schemaFile }: SchemaWords): Fault {
   const [problem = '', ...rest] = message.split('; ');
-  return { path, problem, fix: rest.length > 0 ? capital(rest.join('; ')) : 'See schema/ory-envoy.schema.json' };
+  return { path, problem, fix: rest.length > 0 ? capital(rest.join('; ')) : `See ${schemaFile}` };
 }
 
 function rangeFault(path: (string | number)[], issue: z.core.$ZodIssueTooSmall | z.core.$ZodIssueTooBig): Fault {
@@ -47,12 +71,12 @@ function rangeFault(path: (string | number)[], issue: z.core.$ZodIssueTooSmall |
 }
 
 /** The alternative that comes closest to what was written tells best what is wrong. */
-function faultsOfUnion(issue: z.core.$ZodIssueInvalidUnion, path: (string | number)[]): Fault[] {
+function faultsOfUnion(issue: z.core.$ZodIssueInvalidUnion, words: SchemaWords, path: (string | number)[]): Fault[] {
   const alternatives = issue.errors.map((issues) =>
-    issues.slice(0, MAX_FAULTS).flatMap((one) => faultsOfIssue(one, path)),
+    issues.slice(0, MAX_FAULTS).flatMap((one) => faultsOfIssue(one, words, path)),
   );
   const best = alternatives.sort((a, b) => depth(b) - depth(a) || a.length - b.length)[0] ?? [];
-  return best.length > 0 ? best : [{ path, problem: 'no alternative fits', fix: 'See schema/ory-envoy.schema.json' }];
+  return best.length > 0 ? best : [{ path, problem: 'no alternative fits', fix: `See ${words.schemaFile}` }];
 }
 
 /** How far the reading came: an alternative whose own keys are unknown did not fit at all. */
@@ -68,9 +92,6 @@ function capital(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
-const KNOWN_KEYS = knownKeys(configSchema);
-
-/** Every object's keys by the dotted path to it, indexes left out. */
 function knownKeys(schema: z.ZodType, path = '', found = new Map<string, Set<string>>()): Map<string, Set<string>> {
   const def = schema.def as z.core.$ZodTypeDef & Record<string, unknown>;
   if (def.type === 'object') {
@@ -89,14 +110,14 @@ function knownKeys(schema: z.ZodType, path = '', found = new Map<string, Set<str
   return found;
 }
 
-function unknownKey(path: (string | number)[], key: string): Fault {
-  const known = [...(KNOWN_KEYS.get(path.filter((step) => typeof step === 'string').join('.')) ?? [])];
+function unknownKey(path: (string | number)[], key: string, { knownKeys }: SchemaWords): Fault {
+  const known = [...(knownKeys.get(path.filter((step) => typeof step === 'string').join('.')) ?? [])];
   const near = nearest(key, known);
   const fix = near ? `Did you mean "${near}"?` : known.length > 0 ? `Known here: ${known.join(', ')}` : 'Take it out';
   return { path: [...path, key], atKey: true, problem: `the key "${key}" is not known`, fix };
 }
 
-function typeFault(path: (string | number)[], expected: string, input: unknown): Fault {
+function typeFault(path: (string | number)[], expected: string, input: unknown, { numberFix }: SchemaWords): Fault {
   if (input === undefined) {
     return {
       path: path.slice(0, -1),
@@ -117,14 +138,12 @@ function typeFault(path: (string | number)[], expected: string, input: unknown):
   return {
     path,
     problem: `expected ${wanted}, found ${found}`,
-    fix: fixOf(input, wanted),
+    fix: fixOf(input, wanted, numberFix),
   };
 }
 
-/** A number where text is wanted is most often a duration without its unit, or an address without its host. */
-function fixOf(input: unknown, wanted: string): string {
+function fixOf(input: unknown, wanted: string, numberFix: string): string {
   if (input === null && wanted === 'a string') return 'Give a value, or take the line out';
-  if (typeof input === 'number' && wanted === 'a string')
-    return 'Write it out: 30s for a duration, 127.0.0.1:8080 for an address';
+  if (typeof input === 'number' && wanted === 'a string') return numberFix;
   return wanted === 'a string' ? 'Put it in quotes' : `Write ${wanted}`;
 }

@@ -15,6 +15,7 @@ import { Identities } from './kratos/identities.ts';
 import { addKratos, addKratosAdmin } from './kratos/routes.ts';
 import { type RequiredAal, Sessions } from './kratos/sessions.ts';
 import { listen } from './listen.ts';
+import { addMade, Made } from './made.ts';
 import { developmentHeader } from './page.ts';
 import { showProblem } from './problem-page.ts';
 import { isLoopbackUrl } from './return-to.ts';
@@ -88,6 +89,7 @@ export async function startDevOry(options: DevOryOptions): Promise<DevOry> {
       people: users,
       identities,
       sessions: new Sessions(clock, (options.sessionLifespanSeconds ?? daySeconds) * 1000),
+      made: new Made(clock),
       flows: new Flows(clock),
       keys,
       clients,
@@ -152,6 +154,7 @@ function routes(state: State, client: Client): Hono<{ Bindings: HttpBindings }> 
   addKratosAdmin(app, state);
   addHydra(app, state);
   addHydraAdmin(app, state);
+  addMade(app, state);
   return app;
 }
 

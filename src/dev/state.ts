@@ -8,6 +8,7 @@ import type { Keys } from './hydra/keys.ts';
 import type { Flows } from './kratos/flows.ts';
 import type { Identities } from './kratos/identities.ts';
 import type { RequiredAal, Sessions } from './kratos/sessions.ts';
+import type { Made } from './made.ts';
 
 /** A seeded user; neither the password nor the secret of the authenticator app is one. */
 export interface DevUser {
@@ -30,6 +31,7 @@ export interface State {
   readonly people: readonly DevUser[];
   readonly identities: Identities;
   readonly sessions: Sessions;
+  readonly made: Made;
   readonly flows: Flows;
   readonly keys: Keys;
   readonly clients: Clients;

@@ -106,8 +106,12 @@ function verificationKey({ sessions, tokens, cache, oryTimeoutMs }: Config): str
   return JSON.stringify([sessions?.kratosUrl, tokens, ttlMs, negativeTtlMs, staleIfErrorMs, maxEntries, oryTimeoutMs]);
 }
 
-function createVerification({ sessions, tokens, cache, oryTimeoutMs }: Config, { log, clock }: Options): Verification {
-  const client = createOryClient(oryTimeoutMs);
+/** `client`: what stands in for Ory where nobody is to be asked. */
+export function createVerification(
+  { sessions, tokens, cache, oryTimeoutMs }: Config,
+  { log, clock }: Options,
+  client: OryClient = createOryClient(oryTimeoutMs),
+): Verification {
   const throttled = new ThrottledLog(log, clock);
   return {
     parts: {

@@ -68,7 +68,7 @@ export const CLASSES: readonly AttackClass[] = [
     attack: 'Regular expressions that backtrack, in rules',
     precedent: 'CVE-2024-45296',
     defence: 'Globs are compared segment by segment, in Envoy by RE2',
-    where: ['src/config/pattern.ts', 'src/config/path.ts'],
+    where: ['src/config/pattern.ts', 'src/config/rule-index.ts', 'src/config/path.ts'],
     tests: ['paths.test.ts: an adversarial path is judged in under 10 ms'],
     without: 'one request keeps the authorizer busy for minutes',
   },
@@ -363,7 +363,7 @@ export const CLASSES: readonly AttackClass[] = [
     id: 32,
     attack: 'YAML bombs and deep nesting in the configuration',
     defence: 'Size, depth and aliases are bounded, no tag makes anything, no key comes twice',
-    where: ['src/config/load.ts'],
+    where: ['src/config/document.ts', 'src/config/load.ts'],
     tests: ['configuration.test.ts: is a fault, in bounded time'],
     without: 'a file keeps the start busy for ever, or says something else than it reads',
   },
@@ -378,6 +378,44 @@ export const CLASSES: readonly AttackClass[] = [
       'answers.test.ts: all of them are on loopback where the file does not say otherwise',
     ],
     without: 'a page that somebody visits ends the edge, or makes it log credentials',
+  },
+  {
+    id: 'native',
+    attack:
+      'Anything that makes Envoy pass the authorizer over where it would have said no, or somebody else: two readings of `Authorization`, a hidden session, tokens that `jwt_authn` takes and the authorizer does not, claims that become headers',
+    precedent: 'CVE-2023-27491 and what jwt_authn takes (docs/native.md)',
+    defence:
+      'Shadow rules over what was verified, as strict as the authorizer; whatever they do not say yes to is asked, and what the answer does not set is removed',
+    where: ['src/generate/envoy/native-yes.ts', 'src/generate/plan.ts', 'src/check/response/answer.ts'],
+    tests: [
+      'native.test.ts: a token that the authorizer refuses is asked about',
+      'native.test.ts: an Authorization that can be read in two ways is asked about',
+      'native.test.ts: a session that would count first is not passed over',
+      'native.test.ts: an identity that is no plain text is asked about',
+      'native.test.ts: a token that the rule does not take is asked about',
+      'native.test.ts: nothing of a token that did not count reaches the application',
+    ],
+    without: 'a token, or a part of one, is taken for more than it is, and no authorizer sees it',
+  },
+  {
+    id: 'introspection',
+    attack:
+      'Opaque tokens: another parameter in the form, refresh and ID tokens, answers that are none, sessions and JWTs sent about',
+    defence:
+      'One encoded value, alone; only `active: true` of an access token for here is a yes; only what is Hydra’s own is sent to it',
+    where: [
+      'src/check/identity/introspection.ts',
+      'src/check/identity/access-token.ts',
+      'src/check/identity/ory-client.ts',
+    ],
+    tests: [
+      'opaque.test.ts: the token is one value of the form, and the only one',
+      'opaque.test.ts: only an active access token for here is a yes',
+      'opaque.test.ts: an answer that is none is an outage, and is not remembered',
+      'opaque.test.ts: nobody but Hydra’s own tokens are asked about',
+      'opaque.test.ts: a token is remembered no longer than it lives',
+    ],
+    without: 'a refresh token, or a forged JWT that Hydra does not look at, opens the door',
   },
   {
     id: 'any-of',

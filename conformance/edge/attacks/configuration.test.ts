@@ -22,10 +22,10 @@ describe(attack(32), () => {
     ].join('\n');
 
   it.each([
-    ['aliases that multiply', bomb(9), /aliases|not known/],
+    ['aliases that multiply', bomb(6), /aliases/],
     ['deep lists', `ory: ${'['.repeat(10_000)}${']'.repeat(10_000)}`, /nested too deeply/],
     ['deep maps', `ory: ${'{a: '.repeat(10_000)}1${'}'.repeat(10_000)}`, /nested too deeply/],
-    ['half a mebibyte and more', `ory: "${'x'.repeat(600_000)}"`, /larger than/],
+    ['more than four mebibytes', `ory: "${'x'.repeat(4_200_000)}"`, /larger than/],
     ['a key twice', 'ory: {}\nory: {}', /given twice/],
     ['__proto__', 'ory: { __proto__: { url: x } }', /__proto__/],
     ['a tag that makes something', 'ory: !!js/function "x"', /not YAML|ory/],

@@ -5,6 +5,8 @@ import { CompactSign, type CryptoKey, exportJWK, generateKeyPair, type JWK } fro
 
 interface Asked {
   readonly method: string;
+  /** Of a POST. */
+  body: string;
   /** With its query. */
   readonly path: string;
   /** Lower-case names, in order, duplicates kept. */
@@ -25,6 +27,10 @@ export interface ScriptedOry {
   readonly issuer: string;
   readonly rs256: Key;
   readonly es256: Key;
+  /** What is published; `rs256` and `es256` to begin with. */
+  readonly keys: unknown[];
+  /** What introspection says of a token; of any other, that it is not active. */
+  readonly opaque: Map<string, unknown>;
   /** Everything that it was asked. */
   readonly asked: Asked[];
   /** What it was asked at one path, since `asked` was that long. */
@@ -79,8 +85,12 @@ export async function startScriptedOry(): Promise<ScriptedOry> {
   const sessions = new Map<string, object>();
   const [rs256, es256] = await Promise.all([makeKey('RS256', 'rs'), makeKey('ES256', 'es')]);
   const server = createServer((request, response) => {
-    ory.asked.push(askedIn(request));
-    void answer(ory, sessions, request, response);
+    const asked = askedIn(request);
+    ory.asked.push(asked);
+    request.on('data', (chunk: Buffer) => {
+      asked.body += chunk.toString('latin1');
+    });
+    request.on('end', () => void answer(ory, sessions, request, response, asked.body));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -89,6 +99,8 @@ export async function startScriptedOry(): Promise<ScriptedOry> {
     issuer: `${url}/`,
     rs256,
     es256,
+    keys: [rs256.jwk, es256.jwk],
+    opaque: new Map(),
     asked: [],
     askedFor: (path, since = 0) => ory.asked.slice(since).filter((one) => one.path.split('?', 1)[0] === path),
     before: undefined,
@@ -120,7 +132,7 @@ function askedIn(request: IncomingMessage): Asked {
   const headers: [string, string][] = [];
   for (let i = 0; i + 1 < request.rawHeaders.length; i += 2)
     headers.push([(request.rawHeaders[i] ?? '').toLowerCase(), request.rawHeaders[i + 1] ?? '']);
-  return { method: request.method ?? '', path: request.url ?? '', headers };
+  return { method: request.method ?? '', path: request.url ?? '', headers, body: '' };
 }
 
 async function answer(
@@ -128,10 +140,13 @@ async function answer(
   sessions: ReadonlyMap<string, object>,
   request: IncomingMessage,
   response: ServerResponse,
+  body: string,
 ): Promise<void> {
   if (await ory.before?.(request, response)) return;
   const path = (request.url ?? '').split('?', 1)[0];
-  if (path === '/.well-known/jwks.json') return json(response, 200, { keys: [ory.rs256.jwk, ory.es256.jwk] });
+  if (path === '/.well-known/jwks.json') return json(response, 200, { keys: ory.keys });
+  if (path === '/admin/oauth2/introspect')
+    return json(response, 200, ory.opaque.get(new URLSearchParams(body).get('token') ?? '') ?? { active: false });
   const session = path === '/sessions/whoami' ? sessions.get(presented(request)) : undefined;
   if (session) return json(response, 200, session);
   json(response, path === '/sessions/whoami' ? 401 : 404, { error: { code: 401 } });

@@ -124,10 +124,11 @@ describe('spellings of a bearer', () => {
     expect(token({ bearer: [line] })).toBe(found);
   });
 
-  test('longer than 16 KiB is malformed, in every place', () => {
+  test('longer than 60 KiB is malformed as an access token, and longer than 16 KiB as a session', () => {
     const [fits, long] = ['x'.repeat(16_384), 'x'.repeat(16_385)];
-    expect(token({ bearer: [`Bearer ${fits}`] })).toBe(`access_token ${fits}`);
-    expect(token({ bearer: [`Bearer ${long}`] })).toBe('malformed');
+    expect(token({ bearer: [`Bearer ${'x'.repeat(61_440)}`] })).toMatch(/^access_token x+$/);
+    expect(token({ bearer: [`Bearer ${'x'.repeat(61_441)}`] })).toBe('malformed');
+    expect(session({ header: [fits] })).toBe(`session_token ${fits}`);
     expect(session({ bearer: [`Bearer ${long}`] })).toBe('malformed');
     expect(session({ header: [long] })).toBe('malformed');
     expect(session({ cookie: [`ory_kratos_session=${long}`] })).toBe('malformed');

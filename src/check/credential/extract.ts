@@ -1,11 +1,12 @@
 // Which credential counts for a requirement: exactly one, or none. Kratos's own precedence for sessions. No I/O.
 import type { CookieName, Requirement } from '../../config/config.ts';
+import { MAX_JWS_BYTES } from '../identity/jws.ts';
 import type { CheckRequest } from '../request/check-request.ts';
 import { isBlank, sessionCookie } from './cookie.ts';
 import { ABSENT, AMBIGUOUS, type Extraction, MALFORMED } from './credential.ts';
 
 /** A credential longer than this is malformed: it is not parsed, hashed or sent. */
-const MAX_CREDENTIAL_BYTES = 16_384;
+const MAX_SESSION_TOKEN_BYTES = 16_384;
 
 const SESSION_TOKEN_PREFIX = 'ory_st_';
 
@@ -100,9 +101,8 @@ function trimBlanks(text: string): string {
 }
 
 function checked(kind: 'session_token' | 'access_token', value: string): Extraction {
-  return value.length <= MAX_CREDENTIAL_BYTES && isToken68(value)
-    ? { kind: 'found', credential: { kind, value } }
-    : MALFORMED;
+  const maxBytes = kind === 'session_token' ? MAX_SESSION_TOKEN_BYTES : MAX_JWS_BYTES;
+  return value.length <= maxBytes && isToken68(value) ? { kind: 'found', credential: { kind, value } } : MALFORMED;
 }
 
 /** RFC 9110's token68: what a bearer or a session token is made of. */

@@ -7,6 +7,9 @@ export interface TokenVerifiers {
   readonly opaque: Verifier | undefined;
 }
 
+/** A longer one is sent to nobody. Hydra's have 87. */
+const MAX_OPAQUE_BYTES = 4_096;
+
 /** Verifies `access_token` credentials. */
 export function createAccessTokenVerifier({ jwt, opaque }: TokenVerifiers): Verifier {
   return {
@@ -15,7 +18,10 @@ export function createAccessTokenVerifier({ jwt, opaque }: TokenVerifiers): Veri
         case 'jwt':
           return await jwt.verify(credential);
         case 'opaque':
-          return opaque ? await opaque.verify(credential) : rejected('token_kind_wrong');
+          if (!opaque) return rejected('token_kind_wrong');
+          return credential.value.length > MAX_OPAQUE_BYTES
+            ? rejected('token_malformed')
+            : await opaque.verify(credential);
         case 'neither':
           return rejected('token_kind_wrong');
       }

@@ -59,8 +59,9 @@ function reachable(remedyUrl: string, { edge }: Config): string {
 
 /** The request's own URL as the client sees it: on the edge's public origin, or on the host that the rule names. */
 function ownUrl(request: CheckRequest, rule: Rule, { edge }: Config): string {
+  // A "#" is a part of the query here, and would begin a fragment there.
   return `${ownOrigin(request, rule, edge.publicUrl)}${request.path}${request.query}`.replace(
-    /[^\x21-\x7e]/g,
+    /[^\x21-\x7e]|#/g,
     escapeByte,
   );
 }

@@ -76,14 +76,15 @@ export class Grants {
     this.#tokens.set(value, { use, grant, generation, issuedAtSeconds, expiresAtSeconds, revoked: false });
   }
 
-  /** Whatever was issued under that value, also where it no longer counts. */
+  /** Whatever was issued under that value, also where it no longer counts. Hydra needs no mark of a token's kind. */
   token(value: string): Token | undefined {
-    return this.#tokens.get(value);
+    const spellings = [value, `ory_at_${value}`, `ory_rt_${value}`];
+    return spellings.map((one) => this.#tokens.get(one)).find((found) => found !== undefined);
   }
 
   /** The token while it counts. */
   active(value: string): Token | undefined {
-    const token = this.#tokens.get(value);
+    const token = this.token(value);
     return token && this.counts(token) ? token : undefined;
   }
 

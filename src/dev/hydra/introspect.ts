@@ -4,10 +4,12 @@ import type { State } from '../state.ts';
 import { authenticate, readForm, sendRefusal, words } from './form.ts';
 import { openIdClaims } from './issue.ts';
 
-export async function introspect(c: DevContext, { grants, issuer }: State): Promise<Response> {
+export async function introspect(c: DevContext, { grants, issuer, made }: State): Promise<Response> {
   const form = await readForm(c);
   c.header('Content-Type', 'application/json;charset=UTF-8');
   c.header('Cache-Control', 'no-store');
+  const toOrder = made.introspection(form.get('token') ?? '');
+  if (toOrder) return c.body(JSON.stringify(toOrder));
   const token = grants.active(form.get('token') ?? '');
   const wanted = words(form.get('scope'));
   if (!token || !wanted.every((scope) => token.grant.scopes.includes(scope))) return c.body('{"active":false}');

@@ -7,7 +7,7 @@ import type { Session, Sessions } from './sessions.ts';
 export const sessionCookie = 'ory_kratos_session';
 
 /** Kratos's precedence: `X-Session-Token`, the first session cookie that opens, `Authorization: Bearer`. '' is none. */
-function presentedToken(c: DevContext, sessions: Sessions): string {
+export function presentedToken(c: DevContext, sessions: Sessions): string {
   return firstHeader(c, 'x-session-token') || cookieToken(c, sessions) || bearerToken(c);
 }
 

@@ -136,10 +136,10 @@ export class Sessions {
   }
 
   /** A cookie's value is opaque, as Kratos's is: the token sealed with AES-256-GCM under a key of this process. */
-  seal(session: Session): string {
+  seal({ token }: Pick<Session, 'token'>): string {
     const iv = randomBytes(12);
     const cipher = createCipheriv('aes-256-gcm', this.#cookieKey, iv);
-    const sealed = Buffer.concat([cipher.update(session.token, 'utf8'), cipher.final()]);
+    const sealed = Buffer.concat([cipher.update(token, 'utf8'), cipher.final()]);
     return Buffer.concat([iv, cipher.getAuthTag(), sealed]).toString('base64url');
   }
 

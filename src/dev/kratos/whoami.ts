@@ -2,14 +2,21 @@
 import { cookieValues, type DevContext, fault, json } from '../answer.ts';
 import { baseUrl } from '../base-url.ts';
 import type { State } from '../state.ts';
-import { cookieToken, presentedSession, sessionCookie } from './presented.ts';
+import { cookieToken, presentedSession, presentedToken, sessionCookie } from './presented.ts';
 import { satisfies, sessionJson } from './sessions.ts';
 
+const noSession = { reason: 'No valid session credentials found in the request.' };
+
 /** A broken cookie beside a good credential is Kratos's own 500, identity header included. */
-export function whoami(c: DevContext, { sessions, url, requiredAal }: State): Response {
+export function whoami(c: DevContext, { sessions, made, url, requiredAal }: State): Response {
   c.header('Vary', 'Cookie');
+  const token = presentedToken(c, sessions);
+  if (made.hasSession(token)) {
+    const toOrder = made.activeSession(token);
+    return toOrder === undefined ? fault(c, 401, noSession) : json(c, 200, toOrder);
+  }
   const session = presentedSession(c, sessions);
-  if (!session) return fault(c, 401, { reason: 'No valid session credentials found in the request.' });
+  if (!session) return fault(c, 401, noSession);
   const base = baseUrl(c, url);
   if (!satisfies(session, requiredAal)) return secondFactorRequired(c, base);
   c.header('X-Kratos-Authenticated-Identity-Id', session.identity.id);

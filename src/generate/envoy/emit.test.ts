@@ -90,7 +90,7 @@ describe('the filters', () => {
     expect(manager(EVERYTHING).http_filters.map((one: Anything) => one.name)).toEqual([
       'envoy.filters.http.jwt_authn',
       'ory-envoy.access_token',
-      'envoy.filters.http.rbac',
+      'ory-envoy.rule',
       'envoy.filters.http.ext_authz',
       'envoy.filters.http.router',
     ]);

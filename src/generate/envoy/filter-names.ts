@@ -2,7 +2,10 @@
 
 export const JWT_AUTHN = 'envoy.filters.http.jwt_authn';
 export const JWT_AUTHN_ROUTE = 'type.googleapis.com/envoy.extensions.filters.http.jwt_authn.v3.PerRouteConfig';
+/** The namespace of what an RBAC filter finds, whatever it is called. */
 export const RBAC = 'envoy.filters.http.rbac';
+/** Not called after its kind: an Envoy that one already has may have an RBAC filter of its own. */
+export const RULE_FILTER = 'ory-envoy.rule';
 export const RBAC_ROUTE = 'type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBACPerRoute';
 export const EXT_AUTHZ = 'envoy.filters.http.ext_authz';
 export const EXT_AUTHZ_ROUTE = 'type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute';

@@ -6,7 +6,7 @@ import { ALGORITHMS, FORBIDDEN_MEMBERS, MAX_TIME } from '../../check/identity/jw
 import { FOREIGN_CLAIMS, TOKEN_TYPES } from '../../check/identity/jwt.ts';
 import type { ClaimRequirement, CookieName, TokenRequirement } from '../../config/config.ts';
 import type { ClaimHeader, NativeToken, Plan, PlannedVerdict } from '../plan.ts';
-import { JWT_AUTHN, RBAC, RBAC_ROUTE } from './filter-names.ts';
+import { JWT_AUTHN, RBAC, RBAC_ROUTE, RULE_FILTER } from './filter-names.ts';
 import { quote } from './path-matchers.ts';
 import { type Block, COMMENT, ONE_LINE, type Value } from './yaml.ts';
 
@@ -30,7 +30,7 @@ export function nativeFilters({ tokens, authorizer }: Plan): Value[] {
     [COMMENT]: authorizer
       ? 'The rules of a route that Envoy can say yes to by itself. They refuse nobody.'
       : 'The rules of a route.',
-    name: RBAC,
+    name: RULE_FILTER,
     typed_config: { '@type': RBAC_TYPE, ...(authorizer ? { shadow_rules_stat_prefix: RULE_PREFIX } : {}) },
   };
   if (!tokens?.native) return [rule];

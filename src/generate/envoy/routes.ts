@@ -1,7 +1,7 @@
 // The route configuration: what is ambiguous is refused first, then one route a rule in the order of the file. No I/O.
 import type { Plan, PlannedRule } from '../plan.ts';
 import { upstreamCluster } from './clusters.ts';
-import { EXT_AUTHZ, EXT_AUTHZ_ROUTE, JWT_AUTHN, JWT_AUTHN_ROUTE, RBAC } from './filter-names.ts';
+import { EXT_AUTHZ, EXT_AUTHZ_ROUTE, JWT_AUTHN, JWT_AUTHN_ROUTE, RULE_FILTER } from './filter-names.ts';
 import { TOKEN_REQUIREMENT } from './filters.ts';
 import { directProblem, type EdgeReason } from './local-replies.ts';
 import { nativeRoute } from './native-yes.ts';
@@ -93,7 +93,7 @@ function ruleRoute(rule: PlannedRule, plan: Plan): Block {
   const { verdict } = rule;
   const perFilter: Record<string, Value> = {};
   if (rule.tokens) perFilter[JWT_AUTHN] = { '@type': JWT_AUTHN_ROUTE, requirement_name: TOKEN_REQUIREMENT };
-  if (verdict.kind === 'native' || verdict.kind === 'enforced') perFilter[RBAC] = nativeRoute(verdict, plan);
+  if (verdict.kind === 'native' || verdict.kind === 'enforced') perFilter[RULE_FILTER] = nativeRoute(verdict, plan);
   if (verdict.kind === 'open' && plan.authorizer) perFilter[EXT_AUTHZ] = { '@type': EXT_AUTHZ_ROUTE, disabled: true };
   return {
     [COMMENT]: `Rule ${rule.name}. ${ruleText(rule)}`,
