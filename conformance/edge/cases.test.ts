@@ -175,7 +175,10 @@ describe('--edge', () => {
     const cases = oneCase('{ name: a, request: { url: "https://api.acme.com/x" }, expect: { status: 200 } }');
     const refused = await run(cases, '--edge', url);
     const taken = await runWith({ NODE_EXTRA_CA_CERTS: trusted }, '-c', file.file, cases, '--edge', url);
+    const byNumber = url.replace('localhost', '127.0.0.1');
+    const misnamed = await runWith({ NODE_EXTRA_CA_CERTS: trusted }, '-c', file.file, cases, '--edge', byNumber);
     server.close();
+    expect([misnamed.code, misnamed.err]).toEqual([2, expect.stringContaining('ERR_TLS_CERT_ALTNAME_INVALID')]);
     expect([refused.code, refused.err]).toEqual([2, expect.stringContaining('SELF_SIGNED_CERT')]);
     expect([taken.code, taken.err]).toEqual([0, '']);
     expect(hosts).toEqual([new URL(url).host, 'api.acme.com']);

@@ -68,6 +68,19 @@ describe('files made to hurt', () => {
     ]);
   });
 
+  test('a file of too many marks is refused before it is taken apart', () => {
+    expect(faultsOf(`a:${'\n'.repeat(1_600_000)}`)).toEqual([
+      'f.yaml:1:1: it has more than 1500000 words and marks. Split it: one file is one edge',
+    ]);
+  });
+
+  test('a file that is deeper than any key is refused as that', () => {
+    expect(faultsOf(`a: ${'['.repeat(65)}${']'.repeat(65)}`)).toEqual([
+      'f.yaml:1:1: it is nested too deeply to be read. Keep it under 64 levels',
+    ]);
+    expect(faultsOf(`a: ${'['.repeat(60)}${']'.repeat(60)}`).join()).toContain('the key "a" is not known');
+  });
+
   test('rules that overlap in all possible ways are refused before they take their square', () => {
     const depth = 12;
     const mixed = Array.from({ length: 2 ** depth }, (_, bits) =>

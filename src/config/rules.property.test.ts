@@ -94,9 +94,9 @@ test('the faults between rules are those of every pair, in the same words and pl
         return shadow?.match.methods !== undefined;
       }).length;
     }),
-    { numRuns: 3_000 },
+    { numRuns: 1_000 },
   );
   // Else the rules are never in each other's way.
-  expect(shadowed).toBeGreaterThan(3_000);
-  expect(together).toBeGreaterThan(300);
+  expect(shadowed).toBeGreaterThan(500);
+  expect(together).toBeGreaterThan(50);
 });

@@ -22,20 +22,21 @@ function bearer(lines: readonly string[]): string {
   return all[0]?.slice(7).replace(/^[ \t]+/, '') || 'absent';
 }
 
-function judged(value: string, maxBytes: number): string {
-  return /^[A-Za-z0-9._~+/=-]+$/.test(value) && value.length <= maxBytes ? `found ${value}` : 'malformed';
+function judged(value: string, kind: 'session' | 'token'): string {
+  const fits = value.length <= (kind === 'session' ? 16_384 : 61_440);
+  return fits && /^[A-Za-z0-9._~+/=-]+$/.test(value) ? `found ${value}` : 'malformed';
 }
 
 /** Without cookies. "`ory_st_…` is a session token where a rule takes both." */
 function slowly({ authorization, sessionToken }: Headers, kind: 'session' | 'token', reading: BearerReading): string {
   const [own, other] = new Set(values(sessionToken));
   if (kind === 'session' && other !== undefined) return 'ambiguous';
-  if (kind === 'session' && own !== undefined) return judged(own, kind === 'session' ? 16_384 : 61_440);
+  if (kind === 'session' && own !== undefined) return judged(own, kind);
   const found = bearer(authorization);
   if (found === 'absent' || found === 'ambiguous') return found;
   const ofSession = found.startsWith('ory_st_');
   if (kind === 'session' ? reading === 'both' && !ofSession : ofSession) return 'absent';
-  return judged(found, kind === 'session' ? 16_384 : 61_440);
+  return judged(found, kind);
 }
 
 function say(headers: Headers, kind: 'session' | 'token', reading: BearerReading): string {
@@ -93,8 +94,14 @@ describe('the bearer and the session token', () => {
     );
   });
 
-  test.each([16_384, 16_385, 61_440, 61_441])('are long enough to be refused or not: %i bytes', (length) => {
+  test.each([
+    ['token', 61_440, true],
+    ['token', 61_441, false],
+    ['session', 16_384, true],
+    ['session', 16_385, false],
+  ] as const)('of a %s, %i bytes: %s', (what, length, fits) => {
     const given = { authorization: [`Bearer ${'x'.repeat(length)}`], sessionToken: [] };
-    for (const kind of ['token', 'session'] as const) expect(say(given, kind, kind)).toBe(slowly(given, kind, kind));
+    expect(say(given, what, what)).toBe(slowly(given, what, what));
+    expect(say(given, what, what).startsWith('found')).toBe(fits);
   });
 });

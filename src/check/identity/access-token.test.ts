@@ -63,6 +63,12 @@ describe('a token', () => {
     expect([await judge(token), asked]).toEqual(['token_kind_wrong', []]);
   });
 
+  test('that is opaque and too long is malformed, and sent to nobody', async () => {
+    const { judge, asked } = rig();
+    expect([await judge(`ory_at_${'x'.repeat(4_090)}`), asked]).toEqual(['token_malformed', []]);
+    expect([await judge(`ory_at_${'x'.repeat(4_089)}`), asked]).toEqual(['token_malformed', ['Hydra']]);
+  });
+
   test.each(['ory_at_x', 'opaque', 'a.b'])('%s is of the wrong kind where nobody is to be asked', async (token) => {
     const { judge, asked } = rig({ withOpaque: false });
     expect([await judge(token), asked]).toEqual(['token_kind_wrong', []]);

@@ -167,8 +167,8 @@ test('a detour leads back to the request’s own place on the edge, and nowhere 
       detours++;
       const sent = new URL(detour);
       expect(`${sent.origin}${sent.pathname}`).toBe(LOGIN);
-      const [returnTo = '', ...more] = sent.searchParams.getAll('return_to');
-      expect(more).toEqual([]);
+      const [returnTo = '', ...others] = sent.searchParams.getAll('return_to');
+      expect(others).toEqual([]);
       expect(sent.hash).toBe('');
       expect(detour).toMatch(/^[\x21-\x7e]+$/);
       const back = new URL(returnTo);

@@ -73,6 +73,15 @@ const host = fc.option(fc.constantFrom(...HOSTS, '*.com', '*.acme.com', '*.api.a
 const METHODS = ['GET', 'POST', 'PUT'];
 const methods = fc.option(fc.subarray(METHODS, { minLength: 1 }), { nil: undefined });
 const written: fc.Arbitrary<Written> = fc.record({ path, host, methods });
+/** Many rules on few places, which their methods tell apart. */
+const crowded: fc.Arbitrary<Written> = fc.record({
+  path: fc.constantFrom('/a', '/a/**', '/*'),
+  host: fc.constantFrom(undefined, 'acme.com', '*.com'),
+  methods: fc.oneof(
+    { weight: 1, arbitrary: fc.constant(undefined) },
+    { weight: 4, arbitrary: fc.subarray(METHODS, { minLength: 1 }) },
+  ),
+});
 
 /** A path that a glob matches, or that is one step away from one. */
 const near = (globs: readonly string[]) =>
@@ -116,7 +125,7 @@ function asBytes(text: string): string {
 describe('the index finds what reading the rules one by one finds', () => {
   test('for any rules, and requests near their boundaries', () => {
     const some = fc
-      .array(written, { minLength: 1, maxLength: 40 })
+      .oneof(...[written, crowded].map((rule) => fc.array(rule, { minLength: 1, maxLength: 40, size: 'max' })))
       .chain((rules) => fc.tuple(fc.constant(rules), fc.array(asked(rules), { minLength: 1, maxLength: 10 })));
     let matched = 0;
     fc.assert(
@@ -184,6 +193,11 @@ describe('no request costs more than reading every rule', () => {
     expect(found({ method: 'GET', host: labels.join('.'), path: '/x' })?.name).toBe('0');
     expect(found({ method: 'GET', host: labels.join('.'), path: '/y' })?.name).toBe('99');
     expect(found({ method: 'GET', host: 'a', path: '/y' })).toBeUndefined();
+  });
+
+  test('a host that is nothing but a suffix', () => {
+    const found = find([of('/x', { host: '*.acme.com' }), of('/**')]);
+    expect(found({ method: 'GET', host: '.acme.com', path: '/x' })?.name).toBe('1');
   });
 
   test('a thousand rules on one path, by method', () => {

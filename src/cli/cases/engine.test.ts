@@ -65,6 +65,10 @@ const REACHED: [reason: string, rest: string][] = [
   ],
   ['session_invalid', 'request: { url: /app/x, headers: { X-Session-Token: unknown } }'],
   ['session_invalid', 'request: { url: /app/x, headers: { Cookie: ory_session_x=unknown } }'],
+  [
+    'session_invalid',
+    'request: { url: /app/x, headers: { Cookie: ory_session_x=unknown } }, credential: { session: {}, session_as: bearer }',
+  ],
   ['session_invalid', 'request: { url: /app/x }, credential: { session: { expires_at: +0s } }'],
   ['session_invalid', 'request: { url: /app/x }, credential: { session: { active: false } }'],
   ['session_invalid', 'request: { url: /app/x }, credential: { session: { identity: { state: inactive } } }'],

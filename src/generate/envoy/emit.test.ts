@@ -96,6 +96,15 @@ describe('the filters', () => {
     ]);
   });
 
+  test('of a rule that takes a token for any audience ask for nothing more', () => {
+    const any = `${SMALLEST}tokens: { any_audience: true }\nrules: [{ name: a, match: { path: /a }, require: { token: {} } }]\n`;
+    const route = manager(any).route_config.virtual_hosts[0].routes.find((one: Anything) => one.name === 'a');
+    const [is, more] =
+      route.typed_per_filter_config['ory-envoy.rule'].rbac.shadow_rules.policies.token.principals[0].and_ids.ids;
+    expect(is.sourced_metadata.metadata_matcher.path).toEqual([{ key: 'ory_token_shadow_engine_result' }]);
+    expect(more).toEqual({ any: true });
+  });
+
   test('take the issuer byte for byte, with or without its slash', () => {
     expect(filter(EVERYTHING, 'jwt_authn').providers.hydra.issuer).toBe('https://id.acme.com/');
     expect(filter(SELF_HOSTED_TOKENS, 'jwt_authn').providers.hydra.issuer).toBe('http://10.0.0.5:4444');

@@ -224,9 +224,11 @@ function not(principal: Block): Block {
   return { not_id: principal };
 }
 
+/** Envoy takes no empty list. */
 function allOf(principals: readonly Block[]): Block {
   const [only] = principals;
-  return principals.length === 1 && only ? only : { and_ids: { ids: principals } };
+  if (!only) return { any: true };
+  return principals.length === 1 ? only : { and_ids: { ids: principals } };
 }
 
 function anyOf(principals: readonly Block[]): Block {
