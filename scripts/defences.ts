@@ -1,7 +1,16 @@
 // Takes each defence away, one at a time, in a copy of the tree, and demands that its test fails there and passes without
 // the change. `--only ID` for one class, `--from N` and `--count N` for a part of the table. Starts Envoys; takes minutes.
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -23,7 +32,8 @@ const chosen = REMOVALS.filter(({ id }) => values.only === undefined || String(i
 if (chosen.length === 0) throw new Error('no defence is chosen');
 
 const copy = mkdtempSync(join(tmpdir(), 'ory-envoy-defences-'));
-const passesAlone = new Map<string, Outcome>();
+/** What each test of a file says with every defence in its place. */
+const untouched = new Map<string, readonly Result[]>();
 let wrong = 0;
 try {
   for (const path of COPIED) cpSync(path, join(copy, path), { recursive: true });
@@ -41,44 +51,66 @@ process.exitCode = wrong > 0 ? 1 : 0;
 
 function judge(removal: Removal): string {
   const file = join(copy, removal.file);
-  const before = readFileSync(file, 'utf8');
-  if (before.split(removal.from).length !== 2) return `ERROR: ${removal.file} does not have the place once`;
-  const key = `${removal.test}: ${removal.name}`;
-  const untouched = passesAlone.get(key) ?? run(removal);
-  passesAlone.set(key, untouched);
-  if (untouched !== 'passes') return `ERROR: with the defence the test ${untouched}`;
+  const source = readFileSync(file, 'utf8');
+  if (source.split(removal.from).length !== 2) return `ERROR: ${removal.file} does not have the place once`;
+  const before = outcomeOf(resultsWithDefences(removal.test), removal.name);
+  if (before !== 'passes') return `ERROR: with the defence the test ${before}`;
   writeFileSync(
     file,
-    before.replace(removal.from, () => removal.to),
+    source.replace(removal.from, () => removal.to),
   );
   try {
-    const without = run(removal);
+    const without = outcomeOf(run(removal.test, removal.name), removal.name);
     return without === 'fails' ? 'ok: without it the test fails' : `ERROR: without it the test ${without}`;
   } finally {
-    writeFileSync(file, before);
+    writeFileSync(file, source);
   }
 }
 
-/** Runs the tests of that name; `did not run` where none failed and none passed, as with code that cannot be loaded. */
-function run({ test, name }: Removal): Outcome {
+interface Result {
+  readonly fullName: string;
+  readonly status: string;
+}
+
+function resultsWithDefences(test: string): readonly Result[] {
+  const results = untouched.get(test) ?? run(test);
+  untouched.set(test, results);
+  return results;
+}
+
+/** `did not run` where none of that name failed and none passed, as with code that cannot be loaded. */
+function outcomeOf(results: readonly Result[], name: string): Outcome {
+  const statuses = results.filter(({ fullName }) => fullName.includes(name)).map(({ status }) => status);
+  if (statuses.includes('failed')) return 'fails';
+  return statuses.includes('passed') ? 'passes' : 'did not run';
+}
+
+/** Runs the tests of a file; with `name` those alone, as far as the first that fails. */
+function run(test: string, name?: string): readonly Result[] {
   const path = [`conformance/edge/attacks/${test}`, `conformance/edge/${test}`, test].find((one) => existsSync(one));
   const report = join(copy, 'report.json');
   rmSync(report, { force: true });
-  const pattern = name.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');
-  spawnSync(
-    process.execPath,
-    [
-      'node_modules/vitest/vitest.mjs',
-      'run',
-      ...['--project', 'edge', path ?? test, '-t', pattern, '--bail', '1'],
-      ...['--reporter=json', `--outputFile=${report}`],
-    ],
-    { cwd: copy, stdio: 'ignore', timeout: LIMIT_MS },
-  );
-  if (!existsSync(report)) return 'did not run';
-  const { numPassedTests: passed = 0, numFailedTests: failed = 0 } = JSON.parse(readFileSync(report, 'utf8')) as Record<
-    string,
-    number
-  >;
-  return failed > 0 ? 'fails' : passed > 0 ? 'passes' : 'did not run';
+  const alone = name === undefined ? [] : ['-t', name.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&'), '--bail', '1'];
+  const args = ['run', '--project', 'edge', path ?? test, ...alone, '--reporter=json', `--outputFile=${report}`];
+  spawnSync(process.execPath, ['node_modules/vitest/vitest.mjs', ...args], {
+    cwd: copy,
+    stdio: 'ignore',
+    timeout: LIMIT_MS,
+  });
+  endLeftOver();
+  if (!existsSync(report)) return [];
+  const json = JSON.parse(readFileSync(report, 'utf8')) as { testResults: { assertionResults: Result[] }[] };
+  return json.testResults.flatMap(({ assertionResults }) => assertionResults);
+}
+
+/** A suite whose preparation fails ends without its authorizers: those that run from the copy. */
+function endLeftOver(): void {
+  if (!existsSync('/proc/self')) return;
+  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+    try {
+      if (readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(`${copy}/src/`)) process.kill(Number(pid), 'SIGKILL');
+    } catch {
+      // It has ended by itself.
+    }
+  }
 }

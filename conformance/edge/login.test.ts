@@ -6,6 +6,7 @@ import { CookieJar } from '../ory/http.ts';
 import type { BrowserSession, Ory } from '../ory/ory.ts';
 import { ORYS } from '../ory/orys.ts';
 import { freePorts } from '../ports.ts';
+import { until } from '../until.ts';
 import { type Answer, type Lines, send } from './rig/client.ts';
 import { type Edge, startEdge } from './rig/edge.ts';
 
@@ -118,7 +119,10 @@ describe.each(SETTINGS)('with $name, checks over $transport', ({ start, transpor
       expect(answer.header('cache-control')).toEqual(['no-store']);
       expect(answer.body.indexOf('allowed_return_urls')).toBeGreaterThan(0);
       expect(answer.body.indexOf('another_cookie')).toBeGreaterThan(answer.body.indexOf('allowed_return_urls'));
-      expect(wrong.authorizer.log()).toMatch(/"rule":"web".*the login leads back to the same denial/);
+      // Another process writes it, and not before the answer.
+      await until('the log says so', () =>
+        /"rule":"web".*the login leads back to the same denial/.test(wrong.authorizer.log()),
+      );
     });
 
     it('may try again', async () => {

@@ -96,7 +96,7 @@ describe('finding the rule', () => {
     [
       'a method in lower case',
       { path: '/t', host: 'a.api.example', method: 'get', authorization: bearer },
-      'deny no_rule -',
+      'deny path_ambiguous -',
     ],
     ['the bare domain', { path: '/t', host: 'api.example', authorization: bearer }, 'deny no_rule -'],
     ['nothing', { path: '/nowhere', cookie }, 'deny no_rule -'],

@@ -418,6 +418,14 @@ export const CLASSES: readonly AttackClass[] = [
     without: 'a refresh token, or a forged JWT that Hydra does not look at, opens the door',
   },
   {
+    id: 'method',
+    attack: 'A method in other case (`delete`), which HTTP/2 carries and some applications fold',
+    defence: 'Methods of capitals and hyphens alone; with any other there are two readings',
+    where: ['src/check/request/normalise.ts'],
+    tests: ['paths.test.ts: a method that an application could take for another is refused'],
+    without: 'a rule for DELETE is passed as a rule for everything else',
+  },
+  {
     id: 'any-of',
     attack: 'A credential that two alternatives of one rule read differently',
     defence: 'What a bearer is follows from the rule’s alternatives and `ory_st_` alone, so each is read in one way',

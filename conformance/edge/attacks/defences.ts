@@ -969,6 +969,15 @@ export const REMOVALS: readonly Removal[] = [
     name: 'a token is remembered no longer than it lives',
   },
   {
+    id: 'method',
+    what: 'the capitals of a method',
+    file: NORMALISE,
+    from: ' || !METHOD.test(request.method)',
+    to: '',
+    test: 'paths.test.ts',
+    name: 'a method that an application could take for another is refused',
+  },
+  {
     id: 'any-of',
     what: 'the one reading of a bearer',
     file: EXTRACT,

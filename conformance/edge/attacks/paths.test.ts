@@ -9,6 +9,7 @@ import { grpcClient } from '../../../src/server/testing/grpc-client.ts';
 import { sendRaw } from '../rig/client.ts';
 import { WAYS } from '../rig/transports.ts';
 import { attack } from './classes.ts';
+import { type Fields, sendFields } from './raw-http2.ts';
 import { type Attacked, outcome, rawOutcome, startAttacked } from './rig.ts';
 
 let attacked: Attacked;
@@ -165,6 +166,31 @@ describe(attack(4), () => {
         ]);
       expect(await rawOutcome(edge, 'GET http://app.test/admin/x HTTP/1.1')).toBe('401 credential_missing');
     });
+  });
+});
+
+describe(attack('method'), () => {
+  // `/doc/**` is open for GET and HEAD alone; Envoy’s own HTTP/1 codec knows no such methods.
+  describe.each(TRANSPORTS)('checks over %s', (transport) => {
+    it.each(['delete', 'Post', 'gET', 'M1', 'G_T'])(
+      'a method that an application could take for another is refused: %s',
+      async (method) => {
+        const fields: Fields = [
+          [':method', method],
+          [':scheme', 'http'],
+          [':path', '/doc/x'],
+          [':authority', 'app.test'],
+        ];
+        const edge = attacked.edges[transport];
+        const before = edge.app.count();
+        const answer = await sendFields(edge.url, fields);
+        // Over HTTP the authorizer’s own parser takes no such method, and says so without a body.
+        if (transport === 'grpc') expect(answer).toContain('"reason":"path_ambiguous"');
+        expect(answer).not.toMatch(/"url"|credential_missing/);
+        expect(await rawOutcome(edge, `${method} /doc/x HTTP/1.1`)).toBe('400');
+        expect(edge.app.count()).toBe(before);
+      },
+    );
   });
 });
 

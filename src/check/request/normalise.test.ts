@@ -69,3 +69,16 @@ describe('the path', () => {
     },
   );
 });
+
+describe('the method', () => {
+  test.each(['GET', 'VERSION-CONTROL', 'M-SEARCH', 'ANYTHING'])('%s is one', (method) => {
+    expect(normalise(request({ method }))?.method).toBe(method);
+  });
+
+  test.each(['', 'get', 'Delete', 'dELETE', 'GET ', ' GET', 'GET\n', '-GET', 'GET-', 'A--B', 'G_T', 'GÉT', 'M1'])(
+    'an application could take %j for another',
+    (method) => {
+      expect(normalise(request({ method }))).toBeUndefined();
+    },
+  );
+});

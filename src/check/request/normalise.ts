@@ -12,9 +12,16 @@ export interface Target {
 /** Longer paths are refused. */
 const MAX_PATH_BYTES = 16_384;
 
+/**
+ * Methods are case-sensitive (RFC 9110, section 9.1), and HTTP/2 carries any: `delete` is not DELETE to a rule, and is to
+ * applications that fold it.
+ */
+const METHOD = /^[A-Z]+(?:-[A-Z]+)*$/;
+
 /** Undefined where two readers could take the request for two different ones. */
 export function normalise(request: CheckRequest): Target | undefined {
-  if (request.host === undefined || request.path.length > MAX_PATH_BYTES) return undefined;
+  if (request.host === undefined || request.path.length > MAX_PATH_BYTES || !METHOD.test(request.method))
+    return undefined;
   const host = canonicalHost(request.host);
   const path = canonicalPath(request.path);
   return host === undefined || path === undefined ? undefined : { method: request.method, host, path };
