@@ -6,6 +6,7 @@ const CHANGES = {
   slash: (path) => `${path}/`,
   noSlash: (path) => path.replace(/(.)\/$/, '$1'),
   longer: (path, n) => `${path}/${pick(['x', '', 'admin', '*', '**'], n)}`,
+  grown: (path, n) => (n % 2 === 0 ? `${path}x` : atSlash(path, n >> 1, 'x/')),
   shorter: (path) => path.replace(/(.)?\/[^/]*$/, '$1') || '/',
   double: (path, n) => atSlash(path, n, '//'),
   dot: (path, n) => atSlash(path, n, pick(['/./', '/%2e/', '/.%2f'], n)),

@@ -143,7 +143,7 @@ export function makeRequest(intent: RequestIntent, around: Around): Request {
     method: preflight && intent.method % 8 !== 0 ? 'OPTIONS' : methodFor(rule, intent.method),
     host: hostFor(rule, intent.host),
     path: intent.path.reduce((path, { change, n }) => changePath(path, change, n), pathFor(rule, intent.fill)),
-    query: intent.query,
+    query: made.query ?? intent.query,
     lines: [...made.lines, ...page, ...intent.forged.map((one) => forgedLine(one, around.config))],
     credentials: made.kinds.length === 0 ? 'none' : made.kinds.length > 1 ? 'several' : (made.kinds[0] ?? ''),
   };
@@ -245,27 +245,31 @@ function forgedLine(
 interface Made {
   readonly lines: [string, string][];
   readonly kinds: string[];
+  readonly query: string | undefined;
 }
 
 function makeCredentials(intent: RequestIntent, rule: Rule, around: Around): Made {
   const lines: [string, string][] = [];
   const kinds: string[] = [];
   const cookies: string[] = [];
+  let query: string | undefined;
   for (const choice of intent.credentials) {
     const one = choice.kind === 'fitting' ? fitting(choice, rule, intent.alternative) : choice;
     const made = makeCredential(one, intent, rule, around, lines, cookies);
     kinds.push(made.kind);
     if (made.cookie !== undefined) cookies.push(made.cookie);
     if (made.line) lines.push(made.line);
+    query = made.query ?? query;
   }
   if (cookies.length > 0) lines.push(...cookieLines(cookies, intent.page));
-  return { lines, kinds };
+  return { lines, kinds, query };
 }
 
 interface OneMade {
   readonly kind: string;
   readonly line?: [string, string];
   readonly cookie?: string;
+  readonly query?: string;
 }
 
 function makeCredential(
@@ -285,7 +289,7 @@ function makeCredential(
       const { value, answer } = makeToken(one.token, config, { keys, now, skew, requirement }, unique);
       if (answer) answers.ofOpaque(value, answer);
       const defect = one.token.changes.length > 0 ? ', changed' : '';
-      return { kind: `${one.token.kind}${defect}`, line: bearerLine(value, one.spelling) };
+      return { kind: `${one.token.kind}${defect}`, ...tokenPlaced(value, one.spelling) };
     }
     case 'session': {
       const requirement = alternative<SessionRequirement>(rule, 'session', intent.alternative);
@@ -296,9 +300,13 @@ function makeCredential(
     case 'case': {
       const found = CASES[one.index];
       if (!found) throw new Error('no such case');
-      const { authorization } = requestOf(found, new Maker(keys, now));
+      const { authorization, query } = requestOf(found, new Maker(keys, now));
       const [line] = authorization;
-      return { kind: 'token case', ...(line === undefined ? {} : { line: ['Authorization', line] }) };
+      return {
+        kind: 'token case',
+        ...(line === undefined ? {} : { line: ['Authorization', line] }),
+        ...(query === '' ? {} : { query }),
+      };
     }
     case 'garbage': {
       const value = pick(
@@ -352,6 +360,13 @@ function alternative<T extends TokenRequirement | SessionRequirement>(
   const nth = access.anyOf[n % Math.max(access.anyOf.length, 1)];
   return [nth, ...access.anyOf].find((one): one is T => one?.kind === kind);
 }
+
+/** Seldom in the query, where no token is taken from. */
+function tokenPlaced(value: string, n: number): Omit<OneMade, 'kind'> {
+  return n === IN_QUERY ? { query: `?access_token=${value}` } : { line: bearerLine(value, n) };
+}
+
+const IN_QUERY = 63;
 
 /** Most are plain. */
 function bearerLine(value: string, n: number): [string, string] {

@@ -177,7 +177,7 @@ const CHANGES: ReadonlyMap<string, Apply> = new Map([
 /** Some tell more than others, and some would hide every other where they were frequent. */
 const WEIGHTS: Readonly<Record<string, number>> = {
   ...{ 'claim exp': 5, 'claim nbf': 5, 'claim aud': 4, 'claim iss': 3, 'claim client_id': 2 },
-  ...{ 'header typ': 3, 'header kid': 2, 'header alg': 2, lackScope: 4, nearScope: 3, claimValue: 6, dottedClaim: 2 },
+  ...{ 'header typ': 3, 'header kid': 2, 'header alg': 2, lackScope: 4, nearScope: 3, claimValue: 8, dottedClaim: 3 },
   ...{ padded: 2, loose: 2, tampered: 2, inactive: 12, hydra: 4 },
 };
 const CHANGE_NAMES = [...CHANGES.keys()].flatMap((name) => Array<string>(WEIGHTS[name] ?? 1).fill(name));
@@ -304,7 +304,10 @@ function nearOfItsType(value: string | number | boolean): unknown[] {
   if (typeof value === 'number')
     return [value + 2 ** -30, value + 0.25, value - 0.25, -value, value + 1, [value + 0.25], -0];
   if (typeof value === 'boolean') return [!value, [!value], [true, false]];
-  return [`${value} `, `${value}x`, ` ${value}`, value.toUpperCase(), `${value}\0`, value.slice(1), [`${value}x`]];
+  return [
+    ...[`${value} `, `${value}x`, ` ${value}`, value.toUpperCase(), `${value}\0`, value.slice(1), [`${value}x`]],
+    ...[`x ${value}`, `${value} x`],
+  ];
 }
 
 function ofOtherTypes(value: string | number | boolean): unknown[] {

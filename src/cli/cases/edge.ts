@@ -44,7 +44,7 @@ async function mustBeAnEdge(url: URL): Promise<void> {
       2,
     );
   });
-  const seen = readAnswer(answer, probe.method, []);
+  const seen = readAnswer(answer, probe, []);
   if (seen.kind === 'verdict' && seen.reason === 'path_ambiguous') return;
   throw new UserError(
     `what answers at ${url.origin} is no edge of ory-envoy: it does not refuse an ambiguous path as one does. Correct --edge.`,
@@ -69,7 +69,7 @@ async function judge(one: Case, parts: Parts): Promise<Outcome> {
   }
   return readAnswer(
     answer,
-    method,
+    one.request,
     parts.config.identityHeaders.map(({ name }) => name),
   );
 }
