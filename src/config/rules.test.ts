@@ -67,7 +67,16 @@ describe('requirements', () => {
     ['two scopes in one', 'require: { token: { scopes: ["a b"] } }', 'scopes[0]: not a scope'],
     ['no scope', 'require: { token: { scopes: [] } }', 'scopes: empty'],
     ['a claim without a name', 'require: { token: { claims: { "a..b": 1 } } }', 'claims.a..b: not a claim'],
-    ['a claim that is a list', 'require: { token: { claims: { a: [1] } } }', 'claims.a: expected'],
+    ...['[1]', '{ b: 1 }', 'null', '.nan', '.inf', '1e400'].map((value) => [
+      `a claim that is ${value}`,
+      `require: { token: { claims: { a: ${value} } } }`,
+      'claims.a: not a value to compare with. Write one text, one finite number, true or false (a claim that is a list has to hold it)',
+    ]),
+    ...['9007199254740992', '12345678901234567890', '-9007199254740992', '9007199254740993.5', '1e300'].map((value) => [
+      `a claim of ${value}`,
+      `require: { token: { claims: { a: ${value} } } }`,
+      'claims.a: a number beyond 2^53 - 1, which is not exact. Write it as a text, and have the token say it as a text',
+    ]),
     ['no alternative', 'require: { any_of: [] }', 'any_of: empty'],
     ['any_of inside of any_of', 'require: { any_of: [{ any_of: [{ session: {} }] }] }', 'any_of'],
     ['any_of beside a requirement', 'require: { session: {}, any_of: [{ session: {} }] }', 'any_of'],
@@ -75,6 +84,11 @@ describe('requirements', () => {
     const found = problems(rule('a', 'path: /', more));
     expect(found.join('\n')).toContain(problem);
   });
+
+  test.each(['9007199254740991', '-9007199254740991', '0.5', '-0.1', '0', '"12345678901234567890"'])(
+    'a claim of %s is right',
+    (value) => expect(problems(rule('a', 'path: /', `require: { token: { claims: { a: ${value} } } }`))).toEqual([]),
+  );
 
   test('an alternative without an audience is named with its place', () => {
     const more = 'require: { any_of: [{ session: {} }, { token: {} }] }';

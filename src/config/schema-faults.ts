@@ -72,11 +72,18 @@ function rangeFault(path: (string | number)[], issue: z.core.$ZodIssueTooSmall |
 
 /** The alternative that comes closest to what was written tells best what is wrong. */
 function faultsOfUnion(issue: z.core.$ZodIssueInvalidUnion, words: SchemaWords, path: (string | number)[]): Fault[] {
+  // Plain values have a message of their own: no one of their types is the one that was meant.
+  if (issue.message.includes('; ') && issue.errors.every(isOfTypeAlone))
+    return [messageFault(path, issue.message, words)];
   const alternatives = issue.errors.map((issues) =>
     issues.slice(0, MAX_FAULTS).flatMap((one) => faultsOfIssue(one, words, path)),
   );
   const best = alternatives.sort((a, b) => depth(b) - depth(a) || a.length - b.length)[0] ?? [];
   return best.length > 0 ? best : [{ path, problem: 'no alternative fits', fix: `See ${words.schemaFile}` }];
+}
+
+function isOfTypeAlone(issues: readonly z.core.$ZodIssue[]): boolean {
+  return issues.every(({ code, path }) => code === 'invalid_type' && path.length === 0);
 }
 
 /** How far the reading came: an alternative whose own keys are unknown did not fit at all. */

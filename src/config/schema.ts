@@ -102,6 +102,13 @@ const sessionRequirement = z.strictObject({
   ).optional(),
 });
 
+/** Beyond it numbers are rounded as they are read, here and in tokens: one would stand for several. */
+function isExact(value: number): boolean {
+  return !Number.isInteger(value) || Number.isSafeInteger(value);
+}
+
+const INEXACT = 'a number beyond 2^53 - 1, which is not exact; write it as a text, and have the token say it as a text';
+
 const tokenRequirement = z.strictObject({
   audiences: audiences.optional().meta({ description: 'Replaces tokens.audiences for this rule.' }),
   scopes: z
@@ -112,7 +119,10 @@ const tokenRequirement = z.strictObject({
   claims: z
     .record(
       z.string().regex(CLAIM_PATH, 'not a claim; write its name, or a dotted path such as ext.tenant'),
-      z.union([z.string(), z.number(), z.boolean()], 'not a value; write a text, a number, true or false'),
+      z.union(
+        [z.string(), z.number().refine(isExact, INEXACT), z.boolean()],
+        'not a value to compare with; write one text, one finite number, true or false (a claim that is a list has to hold it)',
+      ),
     )
     .optional()
     .meta({ description: 'Equal values at a dotted path; an array claim holds the value.' }),
