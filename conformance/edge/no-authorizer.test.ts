@@ -27,7 +27,7 @@ describe.each(ORYS)('with $name', ({ start }) => {
       `ory: { hydra: { public_url: "${ory.hydra.publicUrl}", issuer: "${ory.hydra.issuer}" } }
 tokens: { audiences: ["${AUDIENCE}"] }
 identity_headers: { X-User-Id: [token.sub], X-Client: [token.client_id] }
-edge: { listen: "127.0.0.1:0", admin: "127.0.0.1:0", upstream: "${app.url}" }
+edge: { listen: "127.0.0.1:0", admin: "127.0.0.1:0", public_url: "https://edge.test", upstream: "${app.url}" }
 rules:
   - { name: public, match: { path: "/public/**" }, allow: anyone }
   - { name: read, match: { path: "/read/**" }, require: { token: { scopes: [read] } } }
@@ -127,6 +127,22 @@ rules:
     expect((await send(url, 'HTTP/1.1', { path: `/read/x?access_token=${token}` })).status).toBe(401);
     expect((await bearer('/read/x', `${token}, Bearer ${token}`)).status).toBe(401);
     expect((await bearer('/read/x', await ory.accessToken({ strategy: 'opaque' }))).status).toBe(401);
+  });
+
+  test('the challenge names the edge and nothing of the request', async () => {
+    const challenge = async (headers: Lines) =>
+      (
+        await send(url, 'HTTP/1.1', {
+          path: '/read/x?a=",resource_metadata="https://evil.test',
+          host: 'evil.test',
+          headers,
+        })
+      ).header('www-authenticate');
+    const edge = 'Bearer realm="https://edge.test"';
+    expect(await challenge([])).toEqual([edge]);
+    expect(await challenge([['Authorization', 'Bearer x']])).toEqual([`${edge}, error="invalid_token"`]);
+    expect(await challenge([['Origin', PAGE]])).toEqual([edge]);
+    expect((await bearer('/read/x', await ory.sign(claims({ scp: [] })))).header('www-authenticate')).toEqual([]);
   });
 
   test('whatever matches no rule is refused, an ambiguous path as well', async () => {

@@ -57,7 +57,7 @@ export function connectionManager(config: Config, plan: Plan, transport: Transpo
     internal_address_config: { cidr_ranges: [{ address_prefix: '0.0.0.0', prefix_len: 32 }] },
     server_header_transformation: 'PASS_THROUGH',
     upgrade_configs: [{ upgrade_type: 'websocket' }],
-    local_reply_config: localReplyConfig(transport, plan),
+    local_reply_config: localReplyConfig(transport, plan, config.edge.publicUrl),
     http_filters: httpFilters(config, plan, transport),
   };
 }
