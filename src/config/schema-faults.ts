@@ -42,9 +42,7 @@ export function faultsOfIssue(
       return [typeFault(path, issue.expected, issue.input, words)];
     case 'invalid_value':
       if (issue.input === undefined) return [typeFault(path, 'string', undefined, words)];
-      return [
-        { path, problem: 'not a value that is known here', fix: chooseFrom(issue.values.map(String), issue.input) },
-      ];
+      return [{ path, problem: 'not a value that is known here', fix: chooseFrom(issue.values, issue.input) }];
     case 'too_small':
     case 'too_big':
       if (issue.origin === 'number' || issue.origin === 'int') return [rangeFault(path, issue)];
@@ -54,7 +52,9 @@ export function faultsOfIssue(
   }
 }
 
-function chooseFrom(values: readonly string[], input: unknown): string {
+function chooseFrom(known: readonly unknown[], input: unknown): string {
+  if (known.some((value) => typeof value !== 'string' && String(value) === input)) return 'Write it without quotes';
+  const values = known.map(String);
   const near = typeof input === 'string' ? nearest(input, values) : undefined;
   return near === undefined ? `Choose from ${values.join(', ')}` : `Did you mean "${near}"?`;
 }
