@@ -1,5 +1,10 @@
 // Envoy alone: no authorizer runs, and every verdict on a token is Envoy's own. On the development Ory and a real Hydra.
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createEdgeJudge } from '../../src/cli/cases/edge.ts';
+import { parseCases } from '../../src/cli/cases/load.ts';
+import { type CaseResult, resultOf } from '../../src/cli/cases/report.ts';
+import type { Config } from '../../src/config/config.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import { findEnvoy } from '../../src/edge/find.ts';
 import { type RunningEnvoy, startEnvoy } from '../../src/edge/run.ts';
@@ -18,11 +23,12 @@ describe.each(ORYS)('with $name', ({ start }) => {
   let app: App;
   let envoy: RunningEnvoy;
   let url = '';
+  let config: Config;
 
   beforeAll(async () => {
     ory = await start();
     app = await startApp('app');
-    const config = parseConfig(
+    config = parseConfig(
       `ory: { hydra: { public_url: "${ory.hydra.publicUrl}", issuer: "${ory.hydra.issuer}" } }
 tokens: { audiences: ["${AUDIENCE}"] }
 identity_headers: { X-User-Id: [token.sub], X-Client: [token.client_id] }
@@ -129,6 +135,19 @@ rules:
     expect((await bearer('/nowhere', token)).json()['reason']).toBe('no_rule');
     expect((await bearer('/public/%2e%2e%2fread', token)).json()['reason']).toBe('path_ambiguous');
     expect((await send(url, 'HTTP/1.1', { path: '/public/x', headers: [['X-User-Id', 'forged']] })).status).toBe(200);
+  });
+
+  test('ory-envoy test --edge tells its refusals from what the application says', async () => {
+    const READ = await ory.accessToken({ audience: [AUDIENCE], scope: 'read' });
+    const WRITE = await ory.accessToken({ audience: [AUDIENCE], scope: 'write' });
+    const text = readFileSync(new URL('./cases/no-authorizer.yaml', import.meta.url), 'utf8');
+    const cases = parseCases(text, 'no-authorizer.yaml', config, { READ, WRITE, LARGE: 'x'.repeat(62_000) });
+    const judge = await createEdgeJudge(config, url, Date.now());
+    const results: CaseResult[] = [];
+    for (const one of cases) results.push(resultOf(one, await judge.judge(one)));
+    await judge.close();
+    expect(results.filter(({ ok }) => !ok)).toEqual([]);
+    expect(results.length).toBe(cases.length);
   });
 
   test('a page asks before its request and may read a refusal; anything but a preflight is judged', async () => {
