@@ -1,5 +1,10 @@
 // Envoy alone: no authorizer runs, and every verdict on a token is Envoy's own. On the development Ory and a real Hydra.
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createEdgeJudge } from '../../src/cli/cases/edge.ts';
+import { parseCases } from '../../src/cli/cases/load.ts';
+import { type CaseResult, resultOf } from '../../src/cli/cases/report.ts';
+import type { Config } from '../../src/config/config.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import { findEnvoy } from '../../src/edge/find.ts';
 import { type RunningEnvoy, startEnvoy } from '../../src/edge/run.ts';
@@ -19,11 +24,12 @@ describe.each(ORYS)('with $name', ({ start }) => {
   let envoy: RunningEnvoy;
   let url = '';
   const accessLog: Record<string, unknown>[] = [];
+  let config: Config;
 
   beforeAll(async () => {
     ory = await start();
     app = await startApp('app');
-    const config = parseConfig(
+    config = parseConfig(
       `ory: { hydra: { public_url: "${ory.hydra.publicUrl}", issuer: "${ory.hydra.issuer}" } }
 tokens: { audiences: ["${AUDIENCE}"] }
 identity_headers: { X-User-Id: [token.sub], X-Client: [token.client_id] }
@@ -163,6 +169,19 @@ rules:
       ['either', '', 'rbac_access_denied_matched_policy[none]'],
       ['public', 'anonymous', 'via_upstream'],
     ]);
+  });
+
+  test('ory-envoy test --edge tells its refusals from what the application says', async () => {
+    const READ = await ory.accessToken({ audience: [AUDIENCE], scope: 'read' });
+    const WRITE = await ory.accessToken({ audience: [AUDIENCE], scope: 'write' });
+    const text = readFileSync(new URL('./cases/no-authorizer.yaml', import.meta.url), 'utf8');
+    const cases = parseCases(text, 'no-authorizer.yaml', config, { READ, WRITE, LARGE: 'x'.repeat(62_000) });
+    const judge = await createEdgeJudge(config, url, Date.now());
+    const results: CaseResult[] = [];
+    for (const one of cases) results.push(resultOf(one, await judge.judge(one)));
+    await judge.close();
+    expect(results.filter(({ ok }) => !ok)).toEqual([]);
+    expect(results.length).toBe(cases.length);
   });
 
   test('a page asks before its request and may read a refusal; anything but a preflight is judged', async () => {

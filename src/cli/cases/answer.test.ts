@@ -57,6 +57,7 @@ describe('a denial', () => {
 
   test('of HEAD is told by its bareness', () => {
     expect(read(401, [['cache-control', 'no-store']], '', 'HEAD')).toEqual([401, undefined, undefined]);
+    expect(read(403, [PROBLEM, NO_STORE], '', 'HEAD')).toEqual([403, undefined, undefined]);
     expect(read(401, [['cache-control', 'no-store']])).toEqual([
       200,
       undefined,

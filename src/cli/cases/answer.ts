@@ -8,6 +8,7 @@ import { type Answer, decoded, lineOf } from './send.ts';
 import type { Outcome, SeenHeaders } from './verdict.ts';
 
 const REASON = /^urn:ory-envoy:reason:([a-z_]{1,64})$/;
+const PROBLEM = 'application/problem+json';
 /** The cookie that counts how often a browser was sent away: redirects to the login carry it. On a yes it is emptied. */
 const LOGIN_COOKIE = /^(?:__Host-)?ory_envoy_login=[^;]/;
 
@@ -70,17 +71,18 @@ function isSentAway(answer: Answer): boolean {
 /** In the body, or of a gRPC call in its message, which Envoy writes percent-encoded. */
 function problemOf(answer: Answer): { readonly status: number; readonly reason: string } | undefined {
   const message = lineOf(answer, 'grpc-message');
-  if (lineOf(answer, 'content-type') !== 'application/problem+json' && message === undefined) return undefined;
+  if (lineOf(answer, 'content-type') !== PROBLEM && message === undefined) return undefined;
   const problem = parseObject(message === undefined ? answer.body : decoded(message));
   const [, reason] = REASON.exec(String(problem?.['type'])) ?? [];
   if (reason === undefined) return undefined;
   return { status: typeof problem?.['status'] === 'number' ? problem['status'] : answer.status, reason };
 }
 
-/** A denial of HEAD has no body to say why, and Envoy leaves out its type with it. */
+/** A denial of HEAD has no body to say why, and of the authorizer's Envoy leaves out the type with it; of its own not. */
 function isBare(answer: Answer): boolean {
-  const bare = lineOf(answer, 'content-type') === undefined && lineOf(answer, 'cache-control') === 'no-store';
-  return bare && [400, 401, 403, 503].includes(answer.status);
+  const type = lineOf(answer, 'content-type');
+  const isOurs = type === undefined || type === PROBLEM;
+  return isOurs && lineOf(answer, 'cache-control') === 'no-store' && [400, 401, 403, 503].includes(answer.status);
 }
 
 /** The demo application of `up` shows what it got. */

@@ -7,7 +7,7 @@ import { claimsOf, sessionOf } from './credential.ts';
 import { createDevelopmentOry, type DevelopmentOry } from './development-ory.ts';
 import type { Judge } from './engine.ts';
 import { presentSession, presentToken, unsigned, withOtherSignature } from './present.ts';
-import { type Answer, send } from './send.ts';
+import { type Answer, causeOf, send } from './send.ts';
 import type { Outcome } from './verdict.ts';
 
 /** @throws {UserError} where no edge answers there. */
@@ -108,9 +108,4 @@ async function tokenOf(
     case undefined:
       return await ory.token(issuer, claims);
   }
-}
-
-function causeOf(error: unknown): string {
-  if (!(error instanceof Error)) return 'unknown';
-  return 'code' in error && typeof error.code === 'string' ? error.code : error.message;
 }

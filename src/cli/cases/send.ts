@@ -76,3 +76,9 @@ export function decoded(text: string): string {
     return text;
   }
 }
+
+/** Why no answer came, in a word. */
+export function causeOf(error: unknown): string {
+  if (!(error instanceof Error)) return 'unknown';
+  return 'code' in error && typeof error.code === 'string' ? error.code : error.message;
+}
