@@ -104,12 +104,33 @@ describe('who may pass', () => {
     ['two answers', 'allow: anyone, require: { session: {} }', 'allow and require are both given'],
     ['identify with require', 'require: { session: {} }, identify: true', 'identify goes with allow: anyone'],
     ['a redirect of nobody', 'allow: anyone, unauthenticated: redirect', 'nobody is redirected'],
+    [
+      'a redirect to what the rule does not take',
+      'require: { token: {} }, unauthenticated: redirect',
+      'rules[0].unauthenticated: this rule takes tokens alone: a person would log in, come back with a session and be refused. Take it out, or',
+    ],
+    [
+      'a redirect to what no alternative takes',
+      'require: { any_of: [{ token: {} }, { token: { scopes: [a] } }] }, unauthenticated: redirect',
+      'this rule takes tokens alone',
+    ],
     ['both at once', 'require: { session: {}, token: {} }', 'a session and a token are both required'],
     ['nothing required', 'require: {}', 'nothing is required'],
     ['an unknown upstream', 'allow: anyone, upstream: api', 'no upstream is called "api"'],
     ['allow: nobody', 'allow: nobody', 'not a value'],
   ])('%s is refused', (_, more, problem) => {
     expect(problems(rule('a', 'path: /', more)).join('\n')).toContain(problem);
+  });
+
+  test('a redirect is right where one alternative takes a session', () => {
+    const more = 'require: { any_of: [{ token: {} }, { session: {} }] }, unauthenticated: redirect';
+    expect(problems(rule('a', 'path: /', more))).toEqual([]);
+  });
+
+  test('CONNECT is never routed', () => {
+    expect(problems(rule('a', 'path: /, methods: [GET, CONNECT]'))).toEqual([
+      expect.stringContaining('rules[0].match.methods[1]: never routed, since CONNECT asks for a tunnel. Take it out'),
+    ]);
   });
 
   test('a token needs an audience: of its own, of all, or none on purpose', () => {

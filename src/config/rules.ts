@@ -132,6 +132,34 @@ function unwrap<T>(parsed: Parsed<T>, path: Path, report: Report): T | undefined
 }
 
 function resolveAccess(entry: RuleEntry, file: ConfigFile, path: Path, report: Report): Access {
+  reportContradictions(entry, path, report);
+  if (entry.allow !== undefined) return entry.identify ? resolveIdentify(file, path, report) : { kind: 'anyone' };
+  if (entry.require === undefined) {
+    report({
+      path,
+      problem: 'the rule does not say who may pass',
+      fix: 'Give require (session or token) or allow: anyone',
+    });
+    return { kind: 'require', anyOf: [] };
+  }
+  const at = [...path, 'require'];
+  const anyOf =
+    'any_of' in entry.require
+      ? entry.require.any_of.flatMap((one, i) => resolveRequirement(one, file, [...at, 'any_of', i], report))
+      : resolveRequirement(entry.require, file, at, report);
+  if (entry.unauthenticated === 'redirect' && anyOf.length > 0 && anyOf.every(({ kind }) => kind === 'token')) {
+    report({
+      path: [...path, 'unauthenticated'],
+      atKey: true,
+      problem: 'this rule takes tokens alone: a person would log in, come back with a session and be refused',
+      fix: 'Take it out, or take sessions as well: require: { any_of: [{ session: {} }, { token: {} }] }',
+    });
+  }
+  return { kind: 'require', anyOf };
+}
+
+/** Keys of one rule that do not go together. */
+function reportContradictions(entry: RuleEntry, path: Path, report: Report): void {
   if (entry.allow !== undefined && entry.require !== undefined) {
     report({
       path: [...path, 'allow'],
@@ -148,43 +176,27 @@ function resolveAccess(entry: RuleEntry, file: ConfigFile, path: Path, report: R
       fix: 'Add allow: anyone, or take identify out',
     });
   }
-  if (entry.allow !== undefined) {
-    if (entry.unauthenticated === 'redirect') {
-      report({
-        path: [...path, 'unauthenticated'],
-        atKey: true,
-        problem: 'this rule lets anyone in, so nobody is redirected',
-        fix: 'Take it out, or use require',
-      });
-    }
-    if (!entry.identify) return { kind: 'anyone' };
-    const anyOf = identifiable(file);
-    if (anyOf.length === 0) {
-      report({
-        path: [...path, 'identify'],
-        atKey: true,
-        problem: 'there is nothing to identify anybody by',
-        fix: 'Give ory.url or ory.kratos.public_url for sessions, tokens.audiences for tokens',
-      });
-    }
-    return { kind: 'identify', anyOf };
-  }
-  if (entry.require === undefined) {
+  if (entry.allow !== undefined && entry.unauthenticated === 'redirect') {
     report({
-      path,
-      problem: 'the rule does not say who may pass',
-      fix: 'Give require (session or token) or allow: anyone',
+      path: [...path, 'unauthenticated'],
+      atKey: true,
+      problem: 'this rule lets anyone in, so nobody is redirected',
+      fix: 'Take it out, or use require',
     });
-    return { kind: 'require', anyOf: [] };
   }
-  const at = [...path, 'require'];
-  return {
-    kind: 'require',
-    anyOf:
-      'any_of' in entry.require
-        ? entry.require.any_of.flatMap((one, i) => resolveRequirement(one, file, [...at, 'any_of', i], report))
-        : resolveRequirement(entry.require, file, at, report),
-  };
+}
+
+function resolveIdentify(file: ConfigFile, path: Path, report: Report): Access {
+  const anyOf = identifiable(file);
+  if (anyOf.length === 0) {
+    report({
+      path: [...path, 'identify'],
+      atKey: true,
+      problem: 'there is nothing to identify anybody by',
+      fix: 'Give ory.url or ory.kratos.public_url for sessions, tokens.audiences for tokens',
+    });
+  }
+  return { kind: 'identify', anyOf };
 }
 
 /** What `identify` tries: session, then token where tokens are configured. */

@@ -154,7 +154,12 @@ const rule = z.strictObject({
       .string()
       .meta({ description: 'A glob over segments: literals, * for one segment, ** for the rest, last only.' }),
     methods: z
-      .array(z.string().regex(/^[A-Z]{1,32}$/, 'not a method; write it in capitals, such as GET'))
+      .array(
+        z
+          .string()
+          .regex(/^[A-Z]{1,32}$/, 'not a method; write it in capitals, such as GET')
+          .refine((method) => method !== 'CONNECT', 'never routed, since CONNECT asks for a tunnel; take it out'),
+      )
       .min(1, 'empty; name a method or leave it out')
       .optional()
       .meta({ description: 'In capitals. Every method without it.' }),
