@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: 'unit', include: ['src/**/*.test.ts'], testTimeout: 20_000 } },
+      { test: { name: 'unit', include: ['src/**/*.test.ts', 'conformance/jwt/*.test.ts'], testTimeout: 20_000 } },
       {
         test: {
           name: 'ory',
@@ -19,6 +19,15 @@ export default defineConfig({
           name: 'edge',
           include: ['conformance/edge/**/*.test.ts'],
           testTimeout: 60_000,
+          hookTimeout: 600_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          name: 'equivalence',
+          include: ['conformance/equivalence/**/*.test.ts'],
+          testTimeout: 300_000,
           hookTimeout: 600_000,
           fileParallelism: false,
         },

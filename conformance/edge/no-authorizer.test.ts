@@ -24,6 +24,7 @@ describe.each(ORYS)('with $name', ({ start }) => {
   let envoy: RunningEnvoy;
   let url = '';
   let config: Config;
+  const accessLog: Record<string, unknown>[] = [];
 
   beforeAll(async () => {
     ory = await start();
@@ -47,7 +48,11 @@ rules:
       { env: {} },
     );
     const { path } = await findEnvoy();
-    envoy = await startEnvoy({ path, config: generateEnvoy(config, { part: 'bootstrap', authorizer: false }) });
+    envoy = await startEnvoy({
+      path,
+      config: generateEnvoy(config, { part: 'bootstrap', authorizer: false }),
+      onAccessLog: (line) => accessLog.push(JSON.parse(line)),
+    });
     url = `http://127.0.0.1:${envoy.listenPort}`;
     const token = await ory.accessToken({ audience: [AUDIENCE], scope: 'read' });
     await until('Envoy has the keys', async () => (await bearer('/read/x', token)).status === 200, 10_000);
@@ -148,6 +153,19 @@ rules:
     await judge.close();
     expect(results.filter(({ ok }) => !ok)).toEqual([]);
     expect(results.length).toBe(cases.length);
+  });
+
+  test('the access log says the rule and why a request passed, and for a refusal Envoy’s own words', async () => {
+    await bearer('/either/log', await ory.sign(claims()));
+    await bearer('/either/log', await ory.sign(claims({ scp: [] })));
+    await send(url, 'HTTP/1.1', { path: '/public/log' });
+    const lines = () => accessLog.filter(({ path }) => String(path).endsWith('/log'));
+    await until('the lines are there', async () => lines().length === 3);
+    expect(lines().map(({ rule, reason, details }) => [rule, reason, details])).toEqual([
+      ['either', 'token', 'via_upstream'],
+      ['either', '', 'rbac_access_denied_matched_policy[none]'],
+      ['public', 'anonymous', 'via_upstream'],
+    ]);
   });
 
   test('a page asks before its request and may read a refusal; anything but a preflight is judged', async () => {

@@ -1,7 +1,7 @@
 // From a rule and what a credential turned out to be, to allow or deny. No I/O.
 import type { ClaimRequirement, Requirement, SessionRequirement, TokenRequirement } from '../config/config.ts';
 import type { Extraction } from './credential/credential.ts';
-import { scopesOf, valueAt } from './identity/claims.ts';
+import { isRounded, scopesOf, valueAt } from './identity/claims.ts';
 import type { Identity, JsonObject, Verification } from './identity/identity.ts';
 import { rfc3339Ms } from './identity/rfc3339.ts';
 import type { RejectReason, UnavailableReason } from './reason.ts';
@@ -113,6 +113,8 @@ function unmetByToken(
 }
 
 function holds(claims: JsonObject, { path, value }: ClaimRequirement): boolean {
+  // Equal to it would be every number that was rounded to it.
+  if (isRounded(value)) return false;
   const claim = valueAt(claims, path);
   return Array.isArray(claim) ? claim.includes(value) : claim === value;
 }

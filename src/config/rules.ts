@@ -2,9 +2,9 @@
 // that can never match. No I/O.
 import type { Access, ClaimRequirement, Requirement, Rule, SessionRequirement, Upstream } from './config.ts';
 import { durationMs } from './duration.ts';
-import type { Fault } from './fault.ts';
+import { type Fault, listed } from './fault.ts';
 import { type Parsed, parseHostPattern, parsePathGlob, pathCovers } from './pattern.ts';
-import { RuleIndex } from './rule-index.ts';
+import { type Covering, RuleIndex } from './rule-index.ts';
 import type { ConfigFile, RequirementEntry, RuleEntry } from './schema.ts';
 
 type Path = readonly (string | number)[];
@@ -256,16 +256,24 @@ function reportNeverMatches(
     });
     return false;
   }
-  const taken = rule.methods?.every((method) => covering.takes(method));
-  const shadow = earlier[covering.everyMethod ?? (taken ? covering.first : undefined) ?? earlier.length];
-  if (shadow) {
+  const shadows = shadowsOf(rule, covering).map((position) => `"${earlier[position]?.name}"`);
+  if (shadows.length > 0) {
+    const take = shadows.length === 1 ? 'takes' : 'together take';
     report({
       path: [...path, 'match'],
-      problem: `the rule can never match: "${shadow.name}" before it takes every such request`,
+      problem: `the rule can never match: ${listed(shadows)} before it ${take} every such request`,
       fix: 'Move it up, or take it out',
     });
   }
   return true;
+}
+
+/** The earlier rules that take all of a rule's requests: one that takes every method, or those that take its own. */
+function shadowsOf({ methods }: Rule, { everyMethod, first }: Covering): number[] {
+  if (everyMethod !== undefined) return [everyMethod];
+  const firsts = (methods ?? []).map(first);
+  const found = firsts.filter((position) => position !== undefined);
+  return found.length === firsts.length ? [...new Set(found)].sort((a, b) => a - b) : [];
 }
 
 /** Everything below `edge.ory_path` is Ory's, before any rule. */

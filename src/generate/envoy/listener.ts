@@ -30,7 +30,7 @@ export function listener(config: Config, plan: Plan, transport: Transport): Bloc
                 'type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager',
               stat_prefix: 'edge',
               codec_type: 'AUTO',
-              access_log: [accessLog()],
+              access_log: [accessLog(plan)],
               ...connectionLimits(),
               ...connectionManager(config, plan, transport),
               route_config: routeConfig(plan),
