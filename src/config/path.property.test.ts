@@ -23,6 +23,20 @@ function slowly(path: string): string | undefined {
   }
   // An empty segment stands at the end alone; dots never.
   if (out.slice(0, -1).includes('') || out.includes('.') || out.includes('..')) return undefined;
+  // UTF-8 in more bytes than it needs: of three to six bytes the second says so.
+  const seconds: Readonly<Record<string, [from: string, to: string]>> = {
+    E0: ['80', '9F'],
+    F0: ['80', '8F'],
+    F8: ['80', '87'],
+    FC: ['80', '83'],
+  };
+  for (const segment of out) {
+    const pairs = segment.matchAll(/%(..)(?=%(..))/g);
+    for (const [, first = '', second = ''] of pairs) {
+      const [from, to] = seconds[first] ?? ['Z', ''];
+      if (second >= from && second <= to) return undefined;
+    }
+  }
   return `/${out.join('/')}`;
 }
 

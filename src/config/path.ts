@@ -67,8 +67,12 @@ export function canonicalPath(path: string): string | undefined {
     }
   }
   if (isDots(path, segmentStart, path.length)) return undefined;
-  return from === 0 ? path : out + path.slice(from);
+  const canonical = from === 0 ? path : out + path.slice(from);
+  return OVERLONG.test(canonical) ? undefined : canonical;
 }
+
+/** UTF-8 in more bytes than the character needs, in three to six: as 0xC0 and 0xC1 in two. */
+const OVERLONG = /%(?:E0%[89]|F(?:0%8|8%8[0-7]|C%8[0-3]))/;
 
 /** The byte of the escape at `at`, or undefined where it is broken or stands for a byte that must not be escaped. */
 function escapedByte(path: string, at: number): number | undefined {

@@ -179,6 +179,13 @@ describe(attack('http2-fields'), () => {
   ];
   const without = (name: string) => GET.filter(([one]) => one !== name);
 
+  it('a method that is not in capitals reaches nobody, on an open rule either', async () => {
+    for (const method of ['get', 'Get', 'dELETE', 'DELETE-', 'G.E.T']) {
+      const fields: Fields = [[':method', method], ...without(':method')];
+      expect(await sendFields(edge.url, fields)).toContain('path_ambiguous');
+    }
+  });
+
   it('plain fields are served, so that the rest means something', async () => {
     expect(await sendFields(edge.url, GET)).toContain('"url":"/public/x"');
     expect(await sendFields(edge.url, [...GET, ['x-session-token', 's-ada']])).toContain('"url":"/public/x"');

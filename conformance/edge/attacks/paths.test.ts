@@ -41,6 +41,8 @@ describe(attack(1), () => {
     ['/public/%2e%2e%2fadmin/x', '400 path_ambiguous'],
     ['/public/%252e%252e/admin/x', '400 path_ambiguous'],
     ['/public/%c0%ae%C0%AE/admin/x', '400 path_ambiguous'],
+    ['/public/%e0%80%ae%E0%80%AE/admin/x', '400 path_ambiguous'],
+    ['/public/%f0%80%80%ae/admin/x', '400 path_ambiguous'],
     ['/public/x;/../../admin/x;y', '400 path_ambiguous'],
     ['/public/x;jsessionid=1', '400 path_ambiguous'],
     ['/public/x%3b', '400 path_ambiguous'],

@@ -44,6 +44,8 @@ describe('the pieces of one configuration', () => {
       undefined,
       undefined,
       undefined,
+      undefined,
+      undefined,
       'authorizer',
       'api',
       'app',
@@ -59,7 +61,7 @@ describe('the pieces of one configuration', () => {
       ['ory-policy', 'one'],
     ];
     // Refusals and the open rule ask nobody; whatever matches no rule does ask.
-    expect(named).toEqual([[], [], [], [], [], [], asks, asks, asks]);
+    expect(named).toEqual([[], [], [], [], [], [], [], [], asks, asks, asks]);
   });
 
   test('read routes of their own from the folder, and wait for them', () => {

@@ -149,6 +149,8 @@ describe('the routes', () => {
       400,
       400,
       400,
+      400,
+      400,
       403,
       403,
       'assets',
@@ -162,6 +164,8 @@ describe('the routes', () => {
 
   test('ask the authorizer but for rules for anyone and for refusals', () => {
     expect(routes(EVERYTHING).map(asks)).toEqual([
+      false,
+      false,
       false,
       false,
       false,
@@ -373,7 +377,7 @@ edge: { upstream: "http://127.0.0.1:3000", public_url: "https://app.acme.com", o
 
   test('comes before every rule, after what refuses ambiguous paths, and asks nobody', () => {
     const places = ory().map((route) => all.indexOf(route));
-    expect(places[0]).toBe(5);
+    expect(places[0]).toBe(7);
     expect(all[(places.at(-1) ?? 0) + 1].name).toBe('default');
     for (const route of ory()) {
       expect(route.name).toBeUndefined();

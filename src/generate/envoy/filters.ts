@@ -146,7 +146,12 @@ function checkTimeout(config: Config): string {
 }
 
 /** A check changes nothing, so it may be asked twice. */
-const CHECK_RETRY: Block = { num_retries: 1, retry_on: 'connect-failure,refused-stream,reset' };
+const CHECK_RETRY: Block = {
+  num_retries: 1,
+  retry_on: 'connect-failure,refused-stream,reset',
+  // The default waits up to a second.
+  retry_back_off: { base_interval: '0.025s', max_interval: '0.25s' },
+};
 
 function httpService(config: Config, plan: Plan): Block {
   return {

@@ -104,6 +104,9 @@ const SLASH = 0x2f;
 /** `:path` with a segment that the normalisation should have taken away: an empty one before the end, `.` or `..`. */
 export const UNNORMALISED_PATH = '[^?]*/(?:/[^?]*|\\.\\.?(?:/[^?]*)?)(?:\\?\\C*)?';
 
+/** `:path` with what `canonicalPath` refuses as overlong UTF-8; the two-byte forms are no plain path. */
+export const OVERLONG_ESCAPE = '[^?]*%(?:[eE]0%[89]|[fF](?:0%8|8%8[0-7]|[cC]%8[0-3]))\\C*';
+
 function hexClass(digits: string): string {
   const both = new Set([...digits.toLowerCase(), ...digits.toUpperCase()]);
   return charClass([...both].map((digit) => digit.charCodeAt(0)).sort((a, b) => a - b));

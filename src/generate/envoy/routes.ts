@@ -6,7 +6,7 @@ import { TOKEN_REQUIREMENT } from './filters.ts';
 import { directProblem, type EdgeReason } from './local-replies.ts';
 import { nativeRoute } from './native-yes.ts';
 import { oryRoutes } from './ory-path.ts';
-import { PLAIN_HOST, plainPathRegex, quote, routeMatch, UNNORMALISED_PATH } from './path-matchers.ts';
+import { OVERLONG_ESCAPE, PLAIN_HOST, plainPathRegex, quote, routeMatch, UNNORMALISED_PATH } from './path-matchers.ts';
 import { type Block, COMMENT, type Value } from './yaml.ts';
 
 /** Namespace of route metadata that the access log reads. */
@@ -43,6 +43,15 @@ function refusals(plan: Plan): Value[] {
       ...refusal(plan, 'path_ambiguous', [{ name: ':path', ...regexMatch(UNNORMALISED_PATH) }]),
     },
     {
+      [COMMENT]: 'So is a character in more bytes than it needs: old decoders read a dot or a slash out of it.',
+      ...refusal(plan, 'path_ambiguous', [{ name: ':path', ...regexMatch(OVERLONG_ESCAPE) }]),
+    },
+    {
+      [COMMENT]:
+        'So is a method that a rule cannot name: over HTTP/2 Envoy takes any, and some applications fold its case.',
+      ...refusal(plan, 'path_ambiguous', [{ name: ':method', ...regexMatch(PLAIN_METHOD), invert_match: true }]),
+    },
+    {
       [COMMENT]: 'So is a host that is none.',
       ...refusal(plan, 'path_ambiguous', [
         { name: ':authority', ...regexMatch(PLAIN_HOST), invert_match: true, treat_missing_header_as_empty: true },
@@ -62,6 +71,7 @@ function refusals(plan: Plan): Value[] {
   ];
 }
 
+const PLAIN_METHOD = '[A-Z]+(?:-[A-Z]+)*';
 const UPGRADING: Block = { name: 'upgrade', present_match: true };
 const PLAIN_CONNECTION = '(?i)(?:upgrade|keep-alive)(?:[ \\t]*,[ \\t]*(?:upgrade|keep-alive))*';
 
