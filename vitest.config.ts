@@ -7,7 +7,7 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['src/**/*.test.ts'],
+          include: ['src/**/*.test.ts', 'conformance/jwt/*.test.ts'],
           setupFiles: ['src/testing/seed.ts'],
           testTimeout: 20_000,
         },
@@ -26,6 +26,15 @@ export default defineConfig({
           name: 'edge',
           include: ['conformance/edge/**/*.test.ts'],
           testTimeout: 60_000,
+          hookTimeout: 600_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          name: 'equivalence',
+          include: ['conformance/equivalence/**/*.test.ts'],
+          testTimeout: 300_000,
           hookTimeout: 600_000,
           fileParallelism: false,
         },

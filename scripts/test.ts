@@ -96,9 +96,10 @@ step('types', 'tsc', ['-p', '.']);
 step('dead code', 'knip', []);
 suite('unit');
 if (!quick) {
-  if (prepared(['ory', 'edge', 'browser'])) {
+  if (prepared(['ory', 'edge', 'equivalence', 'browser'])) {
     suite('ory');
     suite('edge');
+    suite('equivalence');
     suite('browser');
   }
   suite('package');

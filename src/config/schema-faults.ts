@@ -40,9 +40,7 @@ export function faultsOfIssue(
       return [typeFault(path, issue.expected, issue.input, fixIn(issue.message))];
     case 'invalid_value':
       if (issue.input === undefined) return [typeFault(path, 'string', undefined)];
-      return [
-        { path, problem: 'not a value that is known here', fix: chooseFrom(issue.values.map(String), issue.input) },
-      ];
+      return [{ path, problem: 'not a value that is known here', fix: chooseFrom(issue.values, issue.input) }];
     case 'too_small':
     case 'too_big':
       if (issue.origin === 'number' || issue.origin === 'int') return [rangeFault(path, issue)];
@@ -55,7 +53,9 @@ export function faultsOfIssue(
 /** So many are told, whatever was meant by another. */
 const MAX_TOLD_VALUES = 6;
 
-function chooseFrom(values: readonly string[], input: unknown): string {
+function chooseFrom(known: readonly unknown[], input: unknown): string {
+  if (known.some((value) => typeof value !== 'string' && String(value) === input)) return 'Write it without quotes';
+  const values = known.map(String);
   if (values.length <= MAX_TOLD_VALUES) return `Choose from ${values.join(', ')}`;
   const near = typeof input === 'string' ? nearest(input, values) : undefined;
   return near === undefined ? `Choose from ${values.join(', ')}` : `Did you mean "${near}"?`;
