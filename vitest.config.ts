@@ -4,7 +4,14 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: 'unit', include: ['src/**/*.test.ts', 'conformance/jwt/*.test.ts'], testTimeout: 20_000 } },
+      {
+        test: {
+          name: 'unit',
+          include: ['src/**/*.test.ts', 'conformance/jwt/*.test.ts'],
+          setupFiles: ['src/testing/seed.ts'],
+          testTimeout: 20_000,
+        },
+      },
       {
         test: {
           name: 'ory',

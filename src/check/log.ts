@@ -10,7 +10,7 @@ export interface Log {
 export class ThrottledLog {
   readonly #log: Log;
   readonly #clock: () => number;
-  readonly #last = new Map<string, { at: number; suppressed: number }>();
+  readonly #last = new Map<string, { atMs: number; suppressed: number }>();
 
   constructor(log: Log, clock: () => number) {
     this.#log = log;
@@ -26,13 +26,13 @@ export class ThrottledLog {
   }
 
   #write(level: 'info' | 'warn', key: string, fields: object, message: string): void {
-    const now = this.#clock();
+    const nowMs = this.#clock();
     const last = this.#last.get(key);
-    if (last && now >= last.at && now - last.at < 1_000) {
+    if (last && nowMs >= last.atMs && nowMs - last.atMs < 1_000) {
       last.suppressed++;
       return;
     }
     this.#log[level](last?.suppressed ? { ...fields, suppressed: last.suppressed } : fields, message);
-    this.#last.set(key, { at: now, suppressed: 0 });
+    this.#last.set(key, { atMs: nowMs, suppressed: 0 });
   }
 }

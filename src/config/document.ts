@@ -45,7 +45,9 @@ export function readDocument(text: string, file: string, advice: DocumentAdvice)
     document = compose(text, file, lines, errors, advice);
   } catch (error) {
     if (error instanceof ConfigError) throw error;
-    throw errors.isFull ? errors.fault() : tooDeep(file);
+    if (errors.isFull) throw errors.fault();
+    // The library's own recursion has an end; anything else is a bug.
+    throw error instanceof RangeError ? tooDeep(file) : error;
   }
   if (errors.found.length > 0) throw errors.fault();
   const contents = document?.contents;
@@ -82,8 +84,10 @@ export function plainValue(root: ParsedNode, file: string): unknown {
   return plain(root, 0);
 }
 
+/** A key that is no scalar is refused, and not written out. */
 export function nameOf(key: unknown): string {
-  return String(isScalar(key) ? key.value : key);
+  if (isScalar(key)) return String(key.value);
+  return key === null ? 'null' : '?';
 }
 
 export function wholeFile(file: string, problem: string, fix: string): ConfigError {

@@ -34,8 +34,9 @@ export class ConfigError extends Error {
   readonly faults: readonly LocatedFault[];
 
   constructor(faults: readonly LocatedFault[]) {
-    super(faults.map(formatFault).join('\n'));
-    this.faults = faults;
+    const short = faults.map(shortened);
+    super(short.map(formatFault).join('\n'));
+    this.faults = short;
   }
 }
 
@@ -54,6 +55,26 @@ const MAX_LISTED = 4;
 export function listed(names: readonly string[]): string {
   const told = names.length > MAX_LISTED ? [...names.slice(0, MAX_LISTED), `${names.length - MAX_LISTED} more`] : names;
   return told.length < 2 ? told.join() : `${told.slice(0, -1).join(', ')} and ${told.at(-1)}`;
+}
+
+const MAX_QUOTED = 120;
+const MAX_TEXT = 1_000;
+
+/** What a fault repeats of the file may be as long as the file. */
+function shortened(fault: LocatedFault): LocatedFault {
+  const { key, problem, fix } = fault;
+  return { ...fault, key: cut(key, MAX_TEXT), problem: inShort(problem), fix: inShort(fix) };
+}
+
+function inShort(text: string): string {
+  return cut(
+    text.replace(/"[^"]+"/g, (quoted) => `"${cut(quoted.slice(1, -1), MAX_QUOTED)}"`),
+    MAX_TEXT,
+  );
+}
+
+function cut(text: string, max: number): string {
+  return text.length > max ? `${text.slice(0, max).toWellFormed()}…` : text;
 }
 
 function formatFault(fault: LocatedFault): string {

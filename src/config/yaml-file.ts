@@ -1,5 +1,5 @@
 // A file of YAML against its schema: the environment's values put in, and every fault at its line and column. No I/O.
-import { isAlias, isMap, isNode, isScalar, isSeq } from 'yaml';
+import { isAlias, isCollection, isMap, isNode, isScalar, isSeq } from 'yaml';
 import type { z } from 'zod';
 import {
   type DocumentAdvice,
@@ -79,7 +79,10 @@ function byPlace(a: LocatedFault, b: LocatedFault): number {
   return a.line - b.line || a.column - b.column;
 }
 
-/** What would not arrive as it is written: a second key of the same name, `__proto__`, an alias of nothing. */
+/**
+ * What would not arrive as it is written: a second key of the same name, `__proto__`, a list or map as a key, an alias of
+ * nothing.
+ */
 function refuseUnreadable({ contents }: YamlDocument, report: (fault: Fault) => void): void {
   const anchors = new Set<string>();
   walk(contents, [], (node, path) => {
@@ -92,7 +95,12 @@ function refuseUnreadable({ contents }: YamlDocument, report: (fault: Fault) => 
     for (const { key } of node.items) {
       const name = nameOf(key);
       const at = isNode(key) ? key.range?.[0] : undefined;
-      const where = { path: [...path, name], atKey: true, ...(at === undefined ? {} : { at }) };
+      const place = at === undefined ? {} : { at };
+      if (isCollection(key) || isAlias(key)) {
+        report({ path, ...place, problem: 'a key is a list, a map or an alias', fix: 'Write a plain name' });
+        continue;
+      }
+      const where = { path: [...path, name], atKey: true, ...place };
       if (seen.has(name)) report({ ...where, problem: `the key "${name}" is given twice`, fix: 'Keep one of them' });
       if (name === '__proto__') report({ ...where, problem: 'the key "__proto__" is not known', fix: 'Take it out' });
       seen.add(name);

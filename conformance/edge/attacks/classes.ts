@@ -69,7 +69,7 @@ export const CLASSES: readonly AttackClass[] = [
     precedent: 'CVE-2024-45296',
     defence: 'Globs are compared segment by segment, in Envoy by RE2',
     where: ['src/config/pattern.ts', 'src/config/rule-index.ts', 'src/config/path.ts'],
-    tests: ['paths.test.ts: an adversarial path is judged in under 10 ms'],
+    tests: ['paths.test.ts: an adversarial path is judged at once'],
     without: 'one request keeps the authorizer busy for minutes',
   },
   {

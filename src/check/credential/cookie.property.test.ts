@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { CookieName } from '../../config/config.ts';
+import { saidSeed } from '../../testing/seed.ts';
 import { sessionCookie } from './cookie.ts';
 
 /** The pair, or what it is instead. */
@@ -58,7 +59,8 @@ describe('the session cookie', () => {
       }),
       { numRuns: 20_000 },
     );
-    for (const kind of ['found', 'absent', 'malformed', 'ambiguous']) expect(seen.get(kind), kind).toBeGreaterThan(300);
+    for (const kind of ['found', 'absent', 'malformed', 'ambiguous'])
+      expect(seen.get(kind), `${kind}: ${saidSeed()}`).toBeGreaterThan(300);
   });
 
   test('is found or not in any bytes, and nothing is thrown', () => {

@@ -1,6 +1,7 @@
 // Authorization and X-Session-Token, against a reading that takes the headers apart first.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { saidSeed } from '../../testing/seed.ts';
 import { request } from '../testing/request.ts';
 import { type BearerReading, extract } from './extract.ts';
 
@@ -75,7 +76,7 @@ describe('the bearer and the session token', () => {
       { numRuns: 20_000 },
     );
     for (const outcome of ['found', 'absent', 'malformed', 'ambiguous'])
-      expect(seen.get(outcome), outcome).toBeGreaterThan(300);
+      expect(seen.get(outcome), `${outcome}: ${saidSeed()}`).toBeGreaterThan(300);
   });
 
   test('are found or not in any bytes, and nothing is thrown; what is found is a token', () => {

@@ -219,9 +219,7 @@ describe('form', () => {
     const { issuer, claims } = rig();
     expect(await issuer.judge(await sign(es, { ...claims, pad: 'x'.repeat(40_000) }))).toBe('verified');
     expect(await issuer.judge(await sign(es, { ...claims, pad: 'x'.repeat(46_000) }))).toBe('token_malformed');
-    const started = performance.now();
-    readJws('.'.repeat(10_000_000));
-    readJws(`${'a'.repeat(10_000_000)}.a.a`);
-    expect(performance.now() - started).toBeLessThan(100);
+    // No more is asked of it than its length: it has no other member.
+    expect(readJws({ length: 61_441 } as unknown as string)).toBeUndefined();
   });
 });

@@ -15,9 +15,9 @@ export interface IdentityCacheOptions {
 
 interface Remembered {
   readonly identity: Identity;
-  readonly from: number;
-  readonly freshUntil: number;
-  readonly staleUntil: number;
+  readonly fromMs: number;
+  readonly freshUntilMs: number;
+  readonly staleUntilMs: number;
 }
 
 /** Whether an identity is all that the check needs. */
@@ -36,7 +36,10 @@ const MIN_CACHE_BYTES = 8 * 1024 * 1024;
 export class IdentityCache {
   readonly #options: IdentityCacheOptions;
   readonly #identities: LRUCache<string, Remembered>;
-  readonly #refusals: LRUCache<string, { readonly refusal: Refusal; readonly from: number; readonly until: number }>;
+  readonly #refusals: LRUCache<
+    string,
+    { readonly refusal: Refusal; readonly fromMs: number; readonly untilMs: number }
+  >;
   readonly #underWay = new Map<string, Promise<Verification>>();
 
   constructor(options: IdentityCacheOptions) {
@@ -85,27 +88,27 @@ export class IdentityCache {
   }
 
   #recall(key: string, verifier: Verifier, enough: Enough): Verification | undefined {
-    const now = this.#options.clock();
+    const nowMs = this.#options.clock();
     const entry = this.#identities.get(key);
     if (entry && !verifier.stillTrusted(entry.identity)) this.#identities.delete(key);
-    else if (entry && within(now, entry.from, entry.freshUntil))
+    else if (entry && within(nowMs, entry.fromMs, entry.freshUntilMs))
       return enough(entry.identity) ? verified(entry.identity) : undefined;
     const refused = this.#refusals.get(key);
-    return refused && within(now, refused.from, refused.until) ? refused.refusal : undefined;
+    return refused && within(nowMs, refused.fromMs, refused.untilMs) ? refused.refusal : undefined;
   }
 
   async #ask(key: string, credential: Credential, verifier: Verifier): Promise<Verification> {
     // From before the call: however long Ory takes, nothing is remembered for longer than it may be.
-    const from = this.#options.clock();
+    const fromMs = this.#options.clock();
     const verification = await verifier.verify(credential);
     switch (verification.kind) {
       case 'verified':
-        this.#remember(key, verification.identity, from, verification.cacheForMs);
+        this.#remember(key, verification.identity, fromMs, verification.cacheForMs);
         return verification;
       case 'rejected':
         this.#identities.delete(key);
         if (verification.ory && this.#options.negativeTtlMs > 0) {
-          this.#refusals.set(key, { refusal: verification, from, until: from + this.#options.negativeTtlMs });
+          this.#refusals.set(key, { refusal: verification, fromMs, untilMs: fromMs + this.#options.negativeTtlMs });
         }
         return verification;
       case 'unavailable':
@@ -113,19 +116,22 @@ export class IdentityCache {
     }
   }
 
-  #remember(key: string, identity: Identity, from: number, cacheForMs: number | undefined): void {
+  #remember(key: string, identity: Identity, fromMs: number, cacheForMs: number | undefined): void {
     this.#refusals.delete(key);
-    const end = identity.expiresAtMs ?? Number.POSITIVE_INFINITY;
-    const freshUntil = Math.min(from + Math.min(this.#options.ttlMs, cacheForMs ?? Number.POSITIVE_INFINITY), end);
-    const staleUntil = Math.min(freshUntil + this.#options.staleIfErrorMs, end);
-    if (staleUntil > from) this.#identities.set(key, { identity, from, freshUntil, staleUntil });
+    const endMs = identity.expiresAtMs ?? Number.POSITIVE_INFINITY;
+    const freshUntilMs = Math.min(
+      fromMs + Math.min(this.#options.ttlMs, cacheForMs ?? Number.POSITIVE_INFINITY),
+      endMs,
+    );
+    const staleUntilMs = Math.min(freshUntilMs + this.#options.staleIfErrorMs, endMs);
+    if (staleUntilMs > fromMs) this.#identities.set(key, { identity, fromMs, freshUntilMs, staleUntilMs });
     else this.#identities.delete(key);
   }
 
   #stale(key: string, verifier: Verifier, enough: Enough): Verification | undefined {
     const entry = this.#identities.get(key);
     if (!entry || !verifier.stillTrusted(entry.identity) || !enough(entry.identity)) return undefined;
-    return within(this.#options.clock(), entry.from, entry.staleUntil) ? verified(entry.identity) : undefined;
+    return within(this.#options.clock(), entry.fromMs, entry.staleUntilMs) ? verified(entry.identity) : undefined;
   }
 }
 
@@ -145,8 +151,8 @@ function isShort(verification: Verification, enough: Enough): boolean {
 }
 
 /** A clock that went back proves nothing: what was remembered "later" is not used. */
-function within(now: number, from: number, until: number): boolean {
-  return now >= from && now < until;
+function within(nowMs: number, fromMs: number, untilMs: number): boolean {
+  return nowMs >= fromMs && nowMs < untilMs;
 }
 
 function verified(identity: Identity): Verification {
