@@ -149,6 +149,8 @@ rules:
     expect(await challenge([['Authorization', 'Bearer x']])).toEqual([`${edge}, error="invalid_token"`]);
     expect(await challenge([['Origin', PAGE]])).toEqual([edge]);
     expect((await bearer('/read/x', await ory.sign(claims({ scp: [] })))).header('www-authenticate')).toEqual([]);
+    const foreign = await bearer('/read/x?a', await ory.sign(claims({ aud: ['https://evil.test'] })));
+    expect([foreign.status, foreign.header('www-authenticate')]).toEqual([403, [`${edge}, error="invalid_token"`]]);
   });
 
   test('whatever matches no rule is refused, an ambiguous path as well', async () => {

@@ -12,9 +12,11 @@ const NO_STORE: HeaderLine = ['cache-control', 'no-store'];
 const PLAIN: HeaderLine = ['content-type', 'text/plain'];
 const length = (text: string): HeaderLine => ['content-length', String(text.length)];
 
+const EDGE = { identityHeaders: [{ name: 'X-User-Id' }], edge: { publicUrl: 'https://edge.test' } };
+
 function read(status: number, lines: readonly HeaderLine[], body = '', method = 'GET', target = '/x') {
   const asked = { method, host: 'api.test:8443', target };
-  const outcome = readAnswer({ status, lines, body }, asked, ['X-User-Id']);
+  const outcome = readAnswer({ status, lines, body }, asked, EDGE);
   return outcome.kind === 'verdict' ? [outcome.status, outcome.reason, outcome.note] : outcome.problem;
 }
 
@@ -67,9 +69,9 @@ describe('a denial', () => {
 });
 
 describe('Envoy itself refuses', () => {
-  const realm = (host: string): HeaderLine => [
+  const realm = (url = 'https://edge.test'): HeaderLine => [
     'www-authenticate',
-    `Bearer realm="http://${host}/x", error="invalid_token"`,
+    `Bearer realm="${url}", error="invalid_token"`,
   ];
   const refused = (status: number, words = '') => [
     status,
@@ -80,11 +82,11 @@ describe('Envoy itself refuses', () => {
 
   // As Envoy 1.40 was seen to answer.
   test.each([
-    [401, 'Jwt is missing', 'api.test:8443'],
-    [401, 'Jwt verification fails', 'api.test'],
-    [403, 'Audiences in Jwt are not allowed', 'API.test'],
-  ])('%d %s', (status, words, host) => {
-    const lines = [PLAIN, NO_STORE, realm(host)];
+    [401, 'Jwt is missing'],
+    [401, 'Jwt verification fails'],
+    [403, 'Audiences in Jwt are not allowed'],
+  ])('%d %s', (status, words) => {
+    const lines = [PLAIN, NO_STORE, realm()];
     expect(read(status, lines, words)).toEqual(refused(status, words));
     expect(read(status, lines, '', 'HEAD')).toEqual(refused(status));
     const call: HeaderLine[] = [
@@ -92,7 +94,7 @@ describe('Envoy itself refuses', () => {
       ['grpc-status', status === 401 ? '16' : '7'],
       ['grpc-message', words],
     ];
-    expect(read(200, [...call, NO_STORE, realm(host)])).toEqual(refused(status, words));
+    expect(read(200, [...call, NO_STORE, realm()])).toEqual(refused(status, words));
   });
 
   test.each([
@@ -121,11 +123,11 @@ describe('Envoy itself refuses', () => {
 
   test('or an Envoy behind it: without the edge’s own header that cannot be told', () => {
     expect(read(403, [PLAIN], 'RBAC: access denied')).toEqual(UNCLEAR);
-    expect(read(401, [PLAIN, realm('api.test')], 'Jwt is missing')).toEqual(UNCLEAR);
+    expect(read(401, [PLAIN, realm()], 'Jwt is missing')).toEqual(UNCLEAR);
   });
 
   test('the application may say nearly the same', () => {
-    expect(read(401, [PLAIN, NO_STORE, realm('elsewhere.test')], 'Jwt is missing')[0]).toBe(200);
+    expect(read(401, [PLAIN, NO_STORE, realm('https://elsewhere.test')], 'Jwt is missing')[0]).toBe(200);
     expect(read(403, [['content-type', 'text/plain; charset=utf-8'], NO_STORE], 'RBAC: access denied')[0]).toBe(200);
     expect(read(403, [PLAIN, NO_STORE], 'no')[0]).toBe(200);
     expect(read(404, [PLAIN, NO_STORE], 'Not Found')[0]).toBe(200);
@@ -178,7 +180,7 @@ describe('everything else has passed', () => {
 describe('identity headers', () => {
   const development: HeaderLine = ['x-ory-envoy-development', 'not for production'];
   const headers = (lines: readonly HeaderLine[], body: string) => {
-    const outcome = readAnswer({ status: 200, lines, body }, { method: 'GET', host: 'a', target: '/' }, ['X-User-Id']);
+    const outcome = readAnswer({ status: 200, lines, body }, { method: 'GET', host: 'a', target: '/' }, EDGE);
     return outcome.kind === 'verdict' ? outcome.headers : undefined;
   };
 

@@ -1,7 +1,9 @@
 // Which verdict an answer of a running edge stands for. No I/O.
+
 import { isObject } from '../../check/identity/identity.ts';
 import { parseObject } from '../../check/identity/ory-answer.ts';
 import { PAGE_HEADERS } from '../../check/response/login-loop-page.ts';
+import type { IdentityHeader } from '../../config/config.ts';
 import type { HeaderLine } from './case.ts';
 import { type AskedFor, type OwnReply, ownReplyOf } from './own-reply.ts';
 import { type Answer, decoded, lineOf } from './send.ts';
@@ -12,13 +14,18 @@ const PROBLEM = 'application/problem+json';
 /** The cookie that counts how often a browser was sent away: redirects to the login carry it. On a yes it is emptied. */
 const LOGIN_COOKIE = /^(?:__Host-)?ory_envoy_login=[^;]/;
 
-/** `identityHeaders`: their names, as configured. */
-export function readAnswer(answer: Answer, asked: AskedFor, identityHeaders: readonly string[]): Outcome {
+/** What of the configuration an edge's answers are known by. */
+export interface EdgeWords {
+  readonly identityHeaders: readonly Pick<IdentityHeader, 'name'>[];
+  readonly edge: { readonly publicUrl: string };
+}
+
+export function readAnswer(answer: Answer, asked: AskedFor, { identityHeaders, edge }: EdgeWords): Outcome {
   const { status } = answer;
   const problem = problemOf(answer);
   if (problem) return denied(answer, problem.status, problem.reason);
   if (isSentAway(answer) || (asked.method === 'HEAD' && isBare(answer))) return denied(answer, status);
-  const own = ownReplyOf(answer, asked);
+  const own = ownReplyOf(answer, asked, edge.publicUrl);
   if (own) return outcomeOf(own, answer);
   const note = status >= 400 ? { note: `it passed, and the application answered ${status}` } : {};
   return {
@@ -26,7 +33,10 @@ export function readAnswer(answer: Answer, asked: AskedFor, identityHeaders: rea
     status: 200,
     reason: undefined,
     rule: { kind: 'unseen' },
-    headers: echoed(answer, identityHeaders),
+    headers: echoed(
+      answer,
+      identityHeaders.map(({ name }) => name),
+    ),
     ...note,
   };
 }

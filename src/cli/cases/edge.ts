@@ -13,7 +13,7 @@ import type { Outcome } from './verdict.ts';
 /** @throws {UserError} where no edge answers there. */
 export async function createEdgeJudge(config: Config, address: string, nowMs: number): Promise<Judge> {
   const url = edgeUrl(address);
-  await mustBeAnEdge(url);
+  await mustBeAnEdge(url, config);
   const ory = createDevelopmentOry();
   return { judge: (one) => judge(one, { config, url, ory, nowMs }), close: () => ory.close() };
 }
@@ -36,7 +36,7 @@ function edgeUrl(address: string): URL {
 }
 
 /** Against another server every case that expects a yes would be as expected. */
-async function mustBeAnEdge(url: URL): Promise<void> {
+async function mustBeAnEdge(url: URL, config: Config): Promise<void> {
   const probe = { method: 'GET', host: url.host, target: '/%2f', headers: [] };
   const answer = await send(url, probe).catch((error: unknown) => {
     throw new UserError(
@@ -44,7 +44,7 @@ async function mustBeAnEdge(url: URL): Promise<void> {
       2,
     );
   });
-  const seen = readAnswer(answer, probe, []);
+  const seen = readAnswer(answer, probe, config);
   if (seen.kind === 'verdict' && seen.reason === 'path_ambiguous') return;
   throw new UserError(
     `what answers at ${url.origin} is no edge of ory-envoy: it does not refuse an ambiguous path as one does. Correct --edge.`,
@@ -67,11 +67,7 @@ async function judge(one: Case, parts: Parts): Promise<Outcome> {
   } catch (error) {
     return { kind: 'unjudged', problem: `no answer came (${causeOf(error)})` };
   }
-  return readAnswer(
-    answer,
-    one.request,
-    parts.config.identityHeaders.map(({ name }) => name),
-  );
+  return readAnswer(answer, one.request, parts.config);
 }
 
 /** @throws {UserError} where no real credential can be made. */

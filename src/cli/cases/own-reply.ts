@@ -26,7 +26,7 @@ interface Reply {
 }
 
 /** Undefined where the answer is not Envoy's own. */
-export function ownReplyOf(answer: Answer, asked: AskedFor): OwnReply | undefined {
+export function ownReplyOf(answer: Answer, asked: AskedFor, publicUrl: string): OwnReply | undefined {
   const reply = replyOf(answer);
   if (reply === undefined) return undefined;
   const { status, words, noStore } = reply;
@@ -37,7 +37,7 @@ export function ownReplyOf(answer: Answer, asked: AskedFor): OwnReply | undefine
   const own: OwnReply = noStore ? { kind: 'refused', status, words } : { kind: 'unclear', status };
   if (NO_APPLICATION.test(words) && status >= 500) return { kind: 'no_application', status };
   if (status === 403 && says('RBAC: access denied')) return own;
-  if ((status === 401 || status === 403) && isChallenge(answer, asked)) return own;
+  if ((status === 401 || status === 403) && isChallenge(answer, publicUrl)) return own;
   if (status === 400 && words === '' && isNull(asked)) return { kind: 'refused', status, words };
   if (!noStore) return undefined;
   if (isHead && (status === 503 || status === 504)) return { kind: 'no_application', status };
@@ -70,12 +70,7 @@ function isUnreadable({ method, host, target }: AskedFor): boolean {
   return !METHODS.includes(method) || /[^!-~]/.test(host + target);
 }
 
-/** jwt_authn names what was asked for as the realm (RFC 6750, section 3). */
-function isChallenge(answer: Answer, { host }: AskedFor): boolean {
-  const realm = /^Bearer realm="https?:\/\/([^/"]*)\//.exec(lineOf(answer, 'www-authenticate') ?? '')?.[1];
-  return realm !== undefined && withoutPort(realm) === withoutPort(host);
-}
-
-function withoutPort(host: string): string {
-  return host.replace(/:\d*$/, '').toLowerCase();
+/** The generated configuration has jwt_authn's challenge name the edge (RFC 6750, section 3). */
+function isChallenge(answer: Answer, publicUrl: string): boolean {
+  return lineOf(answer, 'www-authenticate')?.startsWith(`Bearer realm="${publicUrl}"`) === true;
 }

@@ -78,14 +78,15 @@ function unreachableForPages(unreachable: readonly Block[], corsOrigins: readonl
 
 /** jwt_authn writes the whole URL of the request into its challenge, query included, and escapes nothing (Envoy 1.40). */
 function fromEnvoyAlone(corsOrigins: readonly string[], publicUrl: string): Block[] {
-  const challenges: readonly (readonly [comment: string, filters: readonly Block[], challenge: string | undefined])[] =
-    [
-      ['No token.', [statusFilter('EQ', 401), withoutAuthorization()], `Bearer realm="${publicUrl}"`],
-      ['A token that is refused.', [statusFilter('EQ', 401)], `Bearer realm="${publicUrl}", error="invalid_token"`],
-      ['Any other refusal.', [statusFilter('GE', 400)], undefined],
-    ];
+  const realm = `Bearer realm="${publicUrl}"`;
+  const challenges: readonly (readonly [comment: string, filters: readonly Block[], challenge: string])[] = [
+    ['No token.', [statusFilter('EQ', 401), withoutAuthorization()], realm],
+    ['Any other refusal.', [statusFilter('GE', 400)], `${realm}, error="invalid_token"`],
+  ];
   return challenges.flatMap(([comment, filters, challenge]) => {
-    const headers = [NO_STORE, ...(challenge === undefined ? [] : [setHeader('www-authenticate', challenge)])];
+    // Only where there is one: refusals of other filters have none.
+    const header = { header: { key: 'www-authenticate', value: challenge }, append_action: 'OVERWRITE_IF_EXISTS' };
+    const headers: Block[] = [NO_STORE, header];
     return [
       ...(corsOrigins.length === 0 ? [] : [forPages(comment, filters, headers, corsOrigins)]),
       { [COMMENT]: comment, filter: all(filters), headers_to_add: headers },
