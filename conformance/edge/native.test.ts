@@ -45,13 +45,13 @@ function withTenantFilter(bootstrap: string): string {
 }
 
 let key: Key;
-let weak: Key;
+let unpublished: Key;
 let issuer: Server;
 let ISSUER = '';
 
 beforeAll(async () => {
   key = await makeKey('ES256', 'k');
-  weak = await makeKey('ES256', 'unpublished');
+  unpublished = await makeKey('ES256', 'unpublished');
   issuer = createServer((_, response) => response.end(JSON.stringify({ keys: [key.jwk] })));
   await new Promise<void>((resolve) => issuer.listen(0, '127.0.0.1', resolve));
   ISSUER = `http://127.0.0.1:${portOf(issuer)}`;
@@ -104,7 +104,8 @@ describe.each(TRANSPORTS)('checks over %s', (transport) => {
     const asked = rig.checks.length;
     const headers = token === undefined ? [] : [`authorization: Bearer ${token}`];
     const answer = await get(rig.port, path, [...headers, ...more]);
-    const native = rig.checks.length === asked;
+    // A request that Envoy refuses for a reason of its own is no yes.
+    const native = rig.checks.length === asked && answer.status === 200;
     return { native, status: answer.status, seen: answer.status === 200 ? echoed(answer) : undefined };
   }
 
@@ -210,7 +211,7 @@ describe.each(TRANSPORTS)('checks over %s', (transport) => {
   });
 
   test('asked: a key that is not published', async () => {
-    expect((await outcome('/any/x', await sign(weak, claims(), { kid: 'k' }))).native).toBe(false);
+    expect((await outcome('/any/x', await sign(unpublished, claims(), { kid: 'k' }))).native).toBe(false);
   });
 
   test.each<[string, (token: string) => string[]]>([
@@ -254,7 +255,7 @@ describe.each(TRANSPORTS)('checks over %s', (transport) => {
   test('another credential that counts first is asked about', async () => {
     expect(await nativeFor('/session-first')).toBe(true);
     expect(await nativeFor('/session-first', {}, ['x-session-token: ory_st_x'])).toBe(false);
-    expect(await nativeFor('/session-first', {}, ['x-session-token;'])).toBe(true);
+    expect(await nativeFor('/session-first', {}, ['x-session-token:'])).toBe(false);
     expect(await nativeFor('/session-first', {}, ['cookie: a=b; ory_kratos_session=x'])).toBe(false);
     expect(await nativeFor('/session-first', {}, ['cookie: ory_session_acme=x'])).toBe(false);
     expect(await nativeFor('/session-first', {}, ['cookie: a=b', 'cookie: ory_kratos_session=x'])).toBe(false);
@@ -296,7 +297,7 @@ describe.each(TRANSPORTS)('checks over %s', (transport) => {
     ['no token', async () => undefined, '1'],
     ['an opaque one', async () => 'ory_at_x', '4'],
     ['an expired one', () => sign(key, claims({ exp: now() - 300 })), '3'],
-    ['an unknown kid', () => sign(weak, claims()), '32'],
+    ['an unknown kid', () => sign(unpublished, claims()), '32'],
     ['a good one without the scope', () => sign(key, claims({ scp: [] })), undefined],
   ])('the authorizer is told what jwt_authn found: %s', async (_, token, code) => {
     const before = rig.checks.length;
@@ -311,7 +312,7 @@ describe.each(TRANSPORTS)('checks over %s', (transport) => {
       headerOf((await outcome('/any/x', token, ['x-tenant: forged'])).seen ?? { headers: [] }, 'x-tenant');
     expect(await tenant(await sign(key, claims({ ext: { tenant: 'acme' } })))).toEqual(['acme']);
     expect(await tenant(await sign(key, claims()))).toEqual([]);
-    expect(await tenant(await sign(weak, claims({ ext: { tenant: 'acme' } })))).toEqual([]);
+    expect(await tenant(await sign(unpublished, claims({ ext: { tenant: 'acme' } })))).toEqual([]);
     expect(await tenant(undefined)).toEqual([]);
   });
 

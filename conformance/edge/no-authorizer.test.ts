@@ -1,5 +1,10 @@
 // Envoy alone: no authorizer runs, and every verdict on a token is Envoy's own. On the development Ory and a real Hydra.
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createEdgeJudge } from '../../src/cli/cases/edge.ts';
+import { parseCases } from '../../src/cli/cases/load.ts';
+import { type CaseResult, resultOf } from '../../src/cli/cases/report.ts';
+import type { Config } from '../../src/config/config.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import { findEnvoy } from '../../src/edge/find.ts';
 import { type RunningEnvoy, startEnvoy } from '../../src/edge/run.ts';
@@ -18,15 +23,17 @@ describe.each(ORYS)('with $name', ({ start }) => {
   let app: App;
   let envoy: RunningEnvoy;
   let url = '';
+  const accessLog: Record<string, unknown>[] = [];
+  let config: Config;
 
   beforeAll(async () => {
     ory = await start();
     app = await startApp('app');
-    const config = parseConfig(
+    config = parseConfig(
       `ory: { hydra: { public_url: "${ory.hydra.publicUrl}", issuer: "${ory.hydra.issuer}" } }
 tokens: { audiences: ["${AUDIENCE}"] }
 identity_headers: { X-User-Id: [token.sub], X-Client: [token.client_id] }
-edge: { listen: "127.0.0.1:0", admin: "127.0.0.1:0", upstream: "${app.url}" }
+edge: { listen: "127.0.0.1:0", admin: "127.0.0.1:0", public_url: "https://edge.test", upstream: "${app.url}" }
 rules:
   - { name: public, match: { path: "/public/**" }, allow: anyone }
   - { name: read, match: { path: "/read/**" }, require: { token: { scopes: [read] } } }
@@ -41,7 +48,11 @@ rules:
       { env: {} },
     );
     const { path } = await findEnvoy();
-    envoy = await startEnvoy({ path, config: generateEnvoy(config, { part: 'bootstrap', authorizer: false }) });
+    envoy = await startEnvoy({
+      path,
+      config: generateEnvoy(config, { part: 'bootstrap', authorizer: false }),
+      onAccessLog: (line) => accessLog.push(JSON.parse(line)),
+    });
     url = `http://127.0.0.1:${envoy.listenPort}`;
     const token = await ory.accessToken({ audience: [AUDIENCE], scope: 'read' });
     await until('Envoy has the keys', async () => (await bearer('/read/x', token)).status === 200, 10_000);
@@ -124,11 +135,53 @@ rules:
     expect((await bearer('/read/x', await ory.accessToken({ strategy: 'opaque' }))).status).toBe(401);
   });
 
+  test('the challenge names the edge and nothing of the request', async () => {
+    const challenge = async (headers: Lines) =>
+      (
+        await send(url, 'HTTP/1.1', {
+          path: '/read/x?a=",resource_metadata="https://evil.test',
+          host: 'evil.test',
+          headers,
+        })
+      ).header('www-authenticate');
+    const edge = 'Bearer realm="https://edge.test"';
+    expect(await challenge([])).toEqual([edge]);
+    expect(await challenge([['Authorization', 'Bearer x']])).toEqual([`${edge}, error="invalid_token"`]);
+    expect(await challenge([['Origin', PAGE]])).toEqual([edge]);
+    expect((await bearer('/read/x', await ory.sign(claims({ scp: [] })))).header('www-authenticate')).toEqual([]);
+  });
+
   test('whatever matches no rule is refused, an ambiguous path as well', async () => {
     const token = await ory.sign(claims());
     expect((await bearer('/nowhere', token)).json()['reason']).toBe('no_rule');
     expect((await bearer('/public/%2e%2e%2fread', token)).json()['reason']).toBe('path_ambiguous');
     expect((await send(url, 'HTTP/1.1', { path: '/public/x', headers: [['X-User-Id', 'forged']] })).status).toBe(200);
+  });
+
+  test('the access log says the rule and why a request passed, and for a refusal Envoy’s own words', async () => {
+    await bearer('/either/log', await ory.sign(claims()));
+    await bearer('/either/log', await ory.sign(claims({ scp: [] })));
+    await send(url, 'HTTP/1.1', { path: '/public/log' });
+    const lines = () => accessLog.filter(({ path }) => String(path).endsWith('/log'));
+    await until('the lines are there', async () => lines().length === 3);
+    expect(lines().map(({ rule, reason, details }) => [rule, reason, details])).toEqual([
+      ['either', 'token', 'via_upstream'],
+      ['either', '', 'rbac_access_denied_matched_policy[none]'],
+      ['public', 'anonymous', 'via_upstream'],
+    ]);
+  });
+
+  test('ory-envoy test --edge tells its refusals from what the application says', async () => {
+    const READ = await ory.accessToken({ audience: [AUDIENCE], scope: 'read' });
+    const WRITE = await ory.accessToken({ audience: [AUDIENCE], scope: 'write' });
+    const text = readFileSync(new URL('./cases/no-authorizer.yaml', import.meta.url), 'utf8');
+    const cases = parseCases(text, 'no-authorizer.yaml', config, { READ, WRITE, LARGE: 'x'.repeat(62_000) });
+    const judge = await createEdgeJudge(config, url, Date.now());
+    const results: CaseResult[] = [];
+    for (const one of cases) results.push(resultOf(one, await judge.judge(one)));
+    await judge.close();
+    expect(results.filter(({ ok }) => !ok)).toEqual([]);
+    expect(results.length).toBe(cases.length);
   });
 
   test('a page asks before its request and may read a refusal; anything but a preflight is judged', async () => {

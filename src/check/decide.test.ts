@@ -177,6 +177,8 @@ describe('the claims of a token', () => {
     ['zero', { level: 0 }, 'level', 0],
     ['false', { admin: false }, 'admin', false],
     ['an empty text', { tenant: '' }, 'tenant', ''],
+    ['the largest number that is exact', parsed('{"id":9007199254740991}'), 'id', 9_007_199_254_740_991],
+    ['a fraction', { level: 0.5 }, 'level', 0.5],
     ['nested', { ext: { org: { id: 'acme' } } }, 'ext.org.id', 'acme'],
     ['a list that holds it', { groups: ['a', 'b'] }, 'groups', 'b'],
     ['a nested list', { ext: { groups: [1, 2] } }, 'ext.groups', 2],
@@ -210,6 +212,9 @@ describe('the claims of a token', () => {
     ['the prototype', {}, '__proto__.constructor.name', 'Object'],
     ['the top for what was asked of ext', { tenant: 'acme', ext: {} }, 'ext.tenant', 'acme'],
     ['ext for what was asked of the top', { ext: { tenant: 'acme' } }, 'tenant', 'acme'],
+    ['rounded to the same number', parsed('{"id":9007199254740993}'), 'id', 9_007_199_254_740_992],
+    ['rounded, below zero', parsed('{"id":-9007199254740993}'), 'id', -9_007_199_254_740_992],
+    ['rounded, in a list', parsed('{"ids":[9007199254740993]}'), 'ids', 9_007_199_254_740_992],
   ])('are not equal: %s', (_, claims, path, value) => expect(claim(claims, path, value)).toBe('claim_mismatch'));
 
   test('are the token’s own: what stands in the prototype of every object is none of them', () => {

@@ -1,8 +1,9 @@
 // From a rule and what a credential turned out to be, to allow or deny. No I/O.
 import type { ClaimRequirement, Requirement, SessionRequirement, TokenRequirement } from '../config/config.ts';
 import type { Extraction } from './credential/credential.ts';
-import { scopesOf, valueAt } from './identity/claims.ts';
+import { isRounded, scopesOf, valueAt } from './identity/claims.ts';
 import type { Identity, JsonObject, Verification } from './identity/identity.ts';
+import { rfc3339Ms } from './identity/rfc3339.ts';
 import type { RejectReason, UnavailableReason } from './reason.ts';
 
 /** How one alternative of a rule came out. */
@@ -86,11 +87,9 @@ function unmetBySession(
 /** How far Kratos's clock may be ahead: a login that has just happened must not be one of the future. */
 const MAX_CLOCK_DIFFERENCE_MS = 60_000;
 
-/** RFC 3339 alone: JavaScript reads a time in nearly any text. */
 function authenticatedAt(session: JsonObject): number {
   const at = session['authenticated_at'];
-  const isTime = typeof at === 'string' && /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/.test(at);
-  return isTime ? Date.parse(at) : Number.NaN;
+  return typeof at === 'string' ? rfc3339Ms(at) : Number.NaN;
 }
 
 /** At the level that the rule asks for: whoever is to be there at aal2 confirms it with the second factor. */
@@ -114,6 +113,8 @@ function unmetByToken(
 }
 
 function holds(claims: JsonObject, { path, value }: ClaimRequirement): boolean {
+  // Equal to it would be every number that was rounded to it.
+  if (isRounded(value)) return false;
   const claim = valueAt(claims, path);
   return Array.isArray(claim) ? claim.includes(value) : claim === value;
 }

@@ -61,9 +61,13 @@ test('each rule that stands in the way of Envoy alone is named, with the reason'
   );
   const hydra = 'ory: { hydra: { public_url: http://h, issuer: i } }';
   expect(why('{ name: home, match: { path: / }, allow: anyone, identify: true }', hydra)).toThrow(/home: identify:/);
-  expect(why('{ name: t, match: { path: / }, require: { token: {} }, unauthenticated: redirect }')).toThrow(
-    /t: unauthenticated: redirect/,
-  );
+  // No file says so; a plan depends on no such thing.
+  const tokens = config(TOKEN);
+  const redirecting = {
+    ...tokens,
+    rules: tokens.rules.map((rule) => ({ ...rule, unauthenticated: 'redirect' as const })),
+  };
+  expect(() => makePlanWithoutAuthorizer(redirecting)).toThrow(/token: unauthenticated: redirect/);
   expect(why(TOKEN, 'ory: { hydra: { public_url: http://h, admin_url: http://a, issuer: i } }')).toThrow(
     /token: it takes opaque tokens \(http:\/\/a\/admin\/oauth2\/introspect\)/,
   );

@@ -48,6 +48,14 @@ export function keyName(path: readonly (string | number)[]): string {
   return name;
 }
 
+const MAX_LISTED = 4;
+
+/** Names in a sentence: all of a few. */
+export function listed(names: readonly string[]): string {
+  const told = names.length > MAX_LISTED ? [...names.slice(0, MAX_LISTED), `${names.length - MAX_LISTED} more`] : names;
+  return told.length < 2 ? told.join() : `${told.slice(0, -1).join(', ')} and ${told.at(-1)}`;
+}
+
 function formatFault(fault: LocatedFault): string {
   const key = fault.key === '' ? '' : `${fault.key}: `;
   return oneLine(`${fault.file}:${fault.line}:${fault.column}: ${key}${fault.problem}. ${fault.fix}`);

@@ -37,7 +37,62 @@ describe('places of faults', () => {
     [
       'a duration that is a number',
       `${SMALLEST}cache: { ttl: 5 }\n`,
-      'f.yaml:5:15: cache.ttl: expected a string, found a number. Write it out: 30s for a duration, 127.0.0.1:8080 for an address',
+      'f.yaml:5:15: cache.ttl: expected a string, found a number. Write one such as 500ms, 30s, 15m or 1h',
+    ],
+    [
+      'an address that is a number',
+      `${SMALLEST}serve: { http: 8080 }\n`,
+      'f.yaml:5:16: serve.http: expected a string, found a number. Write host:port, such as 127.0.0.1:8080',
+    ],
+    [
+      'a text that is a number',
+      withRules('{ name: a, match: { path: / }, require: { token: { scopes: [5] } } }'),
+      'f.yaml:6:65: rules[0].require.token.scopes[0]: expected a string, found a number. Put it in quotes',
+    ],
+    [
+      'a text that is a list',
+      withRules('{ name: a, match: { path: [/] }, allow: anyone }'),
+      'f.yaml:6:31: rules[0].match.path: expected a string, found a list. Write one text',
+    ],
+    [
+      'one of few words that was meant otherwise',
+      withRules('{ name: a, match: { path: / }, require: { session: { aal: aal3 } } }'),
+      'f.yaml:6:63: rules[0].require.session.aal: not a value that is known here. Choose from aal1, aal2',
+    ],
+    [
+      'a key that a sibling has',
+      withRules('{ name: a, match: { path: / }, require: { session: { scopes: [a] } } }'),
+      'f.yaml:6:58: rules[0].require.session.scopes: "scopes" belongs to token. Write token: { scopes: … }',
+    ],
+    [
+      'a key that belongs one level deeper',
+      withRules('{ name: a, match: { path: / }, require: { any_of: [{ max_age: 15m }] } }'),
+      'f.yaml:6:58: rules[0].require.any_of[0].max_age: "max_age" belongs to session. Write session: { max_age: … }',
+    ],
+    [
+      'a key that another part of the file has',
+      `${SMALLEST}tokens: { http: a }\n`,
+      'f.yaml:5:11: tokens.http: "http" belongs to serve. Write serve: { http: … }',
+    ],
+    [
+      'any_of beside a requirement',
+      withRules('{ name: a, match: { path: / }, require: { session: {}, any_of: [{ session: {} }] } }'),
+      'f.yaml:6:60: rules[0].require.any_of: session and any_of are given together. Keep one of them',
+    ],
+    [
+      'any_of beside two',
+      withRules('{ name: a, match: { path: / }, require: { any_of: [{ session: {} }], token: {}, session: {} } }'),
+      'f.yaml:6:47: rules[0].require.any_of: token, session and any_of are given together. Keep one of them',
+    ],
+    [
+      'any_of beside what is not known',
+      withRules('{ name: a, match: { path: / }, require: { any_of: [{ session: {} }], sesion: {} } }'),
+      'f.yaml:6:74: rules[0].require.sesion: the key "sesion" is not known. Did you mean "session"?',
+    ],
+    [
+      'a host with a scheme',
+      withRules('{ name: a, match: { path: /, host: "https://a.com" }, allow: anyone }'),
+      'f.yaml:6:40: rules[0].match.host: "https://a.com" has a scheme. Write the name alone, without "https://"',
     ],
     [
       'a duration with an unknown unit',

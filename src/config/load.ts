@@ -9,11 +9,7 @@ import { type Env, type FileKind, readYaml, unreadable } from './yaml-file.ts';
 
 const CONFIG_FILE: FileKind<typeof configSchema> = {
   schema: configSchema,
-  words: schemaWords(configSchema, {
-    schemaFile: 'schema/ory-envoy.schema.json',
-    // Most often a duration without its unit, or an address without its host.
-    numberFix: 'Write it out: 30s for a duration, 127.0.0.1:8080 for an address',
-  }),
+  words: schemaWords(configSchema, { schemaFile: 'schema/ory-envoy.schema.json' }),
   advice: { ifEmpty: 'Begin with ory: and edge:', ifTooLarge: 'Split it: one file is one edge' },
 };
 

@@ -71,6 +71,8 @@ export function parsePathGlob(source: string): Parsed<PathGlob> {
 export function parseHostPattern(source: string): Parsed<HostPattern> {
   const host = source.toLowerCase().replace(/\.$/, '');
   if (IPV6.test(host)) return { ok: true, value: { source, exact: host, suffix: undefined } };
+  const scheme = /^[a-z][a-z0-9+.-]*:\/\//.exec(host)?.[0];
+  if (scheme !== undefined) return fault(`"${source}" has a scheme`, `Write the name alone, without "${scheme}"`);
   if (host.includes(':')) return fault(`"${source}" has a port`, 'Leave the port out: it is ignored');
   if (!HOST.test(host))
     return fault(`"${source}" is not a host name`, 'Write a name such as api.acme.com or *.acme.com');

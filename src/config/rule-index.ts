@@ -28,12 +28,10 @@ interface Node {
 
 /** Earlier rules whose paths and hosts take in all of a rule's. */
 export interface Covering {
-  /** The first of them; undefined where there is none. */
-  readonly first: number | undefined;
   /** The first that takes every method. */
   readonly everyMethod: number | undefined;
-  /** Whether one of them takes the method. */
-  takes(method: string): boolean;
+  /** The first that takes the method; undefined where none does. */
+  first(method: string): number | undefined;
 }
 
 /** Globs can be written such that each is overlapped by every other: then reading them would take their square. */
@@ -88,9 +86,8 @@ export class RuleIndex {
     if (this.#coverSteps > MAX_COVER_STEPS) return undefined;
     const least = (of: (one: Ends) => number) => finite(ends.reduce((found, one) => Math.min(found, of(one)), NONE));
     return {
-      first: least((one) => one.first),
       everyMethod: least((one) => (one.methods ? (one.later?.everyMethod ?? NONE) : one.first)),
-      takes: (method) => ends.some((one) => firstFor(one, method) !== NONE),
+      first: (method) => least((one) => firstFor(one, method)),
     };
   }
 

@@ -37,12 +37,14 @@ function slowly(rules: readonly RuleEntry[]): Fault[] {
     }
     const covering = earlier.filter((other) => covers(other, rule));
     const { methods } = rule.match;
-    const together = methods?.every((method) => covering.some(({ match }) => match.methods?.includes(method)));
-    const shadow = covering.find(({ match }) => !match.methods) ?? (together ? covering[0] : undefined);
-    if (!shadow) continue;
+    const first = (method: string) => covering.find(({ match }) => match.methods?.includes(method));
+    const all = covering.find(({ match }) => !match.methods);
+    const together = methods?.every(first) ? covering.filter((one) => methods.some((of) => first(of) === one)) : [];
+    const names = (all ? [all] : together).map(({ name }) => `"${name}"`);
+    if (names.length === 0) continue;
     faults.push({
       path: ['rules', i, 'match'],
-      problem: `the rule can never match: "${shadow.name}" before it takes every such request`,
+      problem: `the rule can never match: ${names.join(', ').replace(/, ([^,]*)$/, ' and $1')} before it ${names.length > 1 ? 'together take' : 'takes'} every such request`,
       fix: 'Move it up, or take it out',
     });
   }
@@ -89,10 +91,7 @@ test('the faults between rules are those of every pair, in the same words and pl
       expect(found(rules)).toEqual(expected);
       const matches = expected.filter(({ path: place }) => place[2] === 'match');
       shadowed += matches.length;
-      together += matches.filter(({ problem, path: [, i] }) => {
-        const shadow = rules.slice(0, Number(i)).find(({ name }) => problem.includes(`"${name}"`));
-        return shadow?.match.methods !== undefined;
-      }).length;
+      together += matches.filter(({ problem }) => problem.includes('together')).length;
     }),
     { numRuns: 1_000 },
   );

@@ -62,12 +62,21 @@ describe('requirements', () => {
     [
       'scopes of a session',
       'require: { session: { scopes: [a] } }',
-      'require.session.scopes: the key "scopes" is not known',
+      'require.session.scopes: "scopes" belongs to token. Write token: { scopes: … }',
     ],
     ['two scopes in one', 'require: { token: { scopes: ["a b"] } }', 'scopes[0]: not a scope'],
     ['no scope', 'require: { token: { scopes: [] } }', 'scopes: empty'],
     ['a claim without a name', 'require: { token: { claims: { "a..b": 1 } } }', 'claims.a..b: not a claim'],
-    ['a claim that is a list', 'require: { token: { claims: { a: [1] } } }', 'claims.a: expected'],
+    ...['[1]', '{ b: 1 }', 'null', '.nan', '.inf', '1e400'].map((value) => [
+      `a claim that is ${value}`,
+      `require: { token: { claims: { a: ${value} } } }`,
+      'claims.a: not a value to compare with. Write one text, one finite number, true or false (a claim that is a list has to hold it)',
+    ]),
+    ...['9007199254740992', '12345678901234567890', '-9007199254740992', '9007199254740993.5', '1e300'].map((value) => [
+      `a claim of ${value}`,
+      `require: { token: { claims: { a: ${value} } } }`,
+      'claims.a: a number beyond 2^53 - 1, which is not exact. Write it as a text, and have the token say it as a text',
+    ]),
     ['no alternative', 'require: { any_of: [] }', 'any_of: empty'],
     ['any_of inside of any_of', 'require: { any_of: [{ any_of: [{ session: {} }] }] }', 'any_of'],
     ['any_of beside a requirement', 'require: { session: {}, any_of: [{ session: {} }] }', 'any_of'],
@@ -75,6 +84,11 @@ describe('requirements', () => {
     const found = problems(rule('a', 'path: /', more));
     expect(found.join('\n')).toContain(problem);
   });
+
+  test.each(['9007199254740991', '-9007199254740991', '0.5', '-0.1', '0', '"12345678901234567890"'])(
+    'a claim of %s is right',
+    (value) => expect(problems(rule('a', 'path: /', `require: { token: { claims: { a: ${value} } } }`))).toEqual([]),
+  );
 
   test('an alternative without an audience is named with its place', () => {
     const more = 'require: { any_of: [{ session: {} }, { token: {} }] }';
@@ -90,12 +104,33 @@ describe('who may pass', () => {
     ['two answers', 'allow: anyone, require: { session: {} }', 'allow and require are both given'],
     ['identify with require', 'require: { session: {} }, identify: true', 'identify goes with allow: anyone'],
     ['a redirect of nobody', 'allow: anyone, unauthenticated: redirect', 'nobody is redirected'],
+    [
+      'a redirect to what the rule does not take',
+      'require: { token: {} }, unauthenticated: redirect',
+      'rules[0].unauthenticated: this rule takes tokens alone: a person would log in, come back with a session and be refused. Take it out, or',
+    ],
+    [
+      'a redirect to what no alternative takes',
+      'require: { any_of: [{ token: {} }, { token: { scopes: [a] } }] }, unauthenticated: redirect',
+      'this rule takes tokens alone',
+    ],
     ['both at once', 'require: { session: {}, token: {} }', 'a session and a token are both required'],
     ['nothing required', 'require: {}', 'nothing is required'],
     ['an unknown upstream', 'allow: anyone, upstream: api', 'no upstream is called "api"'],
     ['allow: nobody', 'allow: nobody', 'not a value'],
   ])('%s is refused', (_, more, problem) => {
     expect(problems(rule('a', 'path: /', more)).join('\n')).toContain(problem);
+  });
+
+  test('a redirect is right where one alternative takes a session', () => {
+    const more = 'require: { any_of: [{ token: {} }, { session: {} }] }, unauthenticated: redirect';
+    expect(problems(rule('a', 'path: /', more))).toEqual([]);
+  });
+
+  test('CONNECT is never routed', () => {
+    expect(problems(rule('a', 'path: /, methods: [GET, CONNECT]'))).toEqual([
+      expect.stringContaining('rules[0].match.methods[1]: never routed, since CONNECT asks for a tunnel. Take it out'),
+    ]);
   });
 
   test('a token needs an audience: of its own, of all, or none on purpose', () => {
@@ -146,22 +181,31 @@ describe('pages of other origins', () => {
   const cors = (origins: string, match = 'path: /') =>
     problems(rule('a', match, `require: { session: {} }, cors: { origins: ${origins} }`));
 
-  test.each([
-    '["*"]',
-    '["null"]',
-    '["https://a.example/"]',
-    '["https://a.example/x"]',
-    '["HTTPS://a.example"]',
-    '["https://a.example:443"]',
-    '["https://*.example"]',
-    '["a.example"]',
-  ])('%s is no origin as a browser writes it', (origins) => {
-    expect(cors(origins)).toEqual([
+  test.each(['*', 'null', 'https://*.example', 'a.example', 'https://u@a.example'])('%s is no origin', (origin) => {
+    expect(cors(`["${origin}"]`)).toEqual([
       expect.stringContaining(
         'rules[0].cors.origins[0]: not an origin. Write scheme and host alone, such as https://app.acme.com',
       ),
     ]);
   });
+
+  test.each([
+    ['https://a.example/', 'without a path or a "/" at the end'],
+    ['https://a.example/x', 'without a path or a "/" at the end'],
+    ['HTTPS://a.example', 'in lower case'],
+    ['https://a.example:443', 'without the default port'],
+    ['http://A.example:80/', 'in lower case and without the default port and without a path or a "/" at the end'],
+    ['https://é.example', 'in Punycode'],
+  ])('%s is no origin as browsers write it, which is %s', (origin, way) => {
+    expect(cors(`["${origin}"]`)).toEqual([
+      expect.stringContaining(`rules[0].cors.origins[0]: not an origin as browsers write it. Write it ${way}`),
+    ]);
+  });
+
+  test.each(['https://a.example', 'http://a.example:443', 'https://a.example:80', 'http://127.0.0.1:3000'])(
+    '%s is an origin',
+    (origin) => expect(cors(`["${origin}"]`)).toEqual([]),
+  );
 
   test('their preflights must be taken by the rule', () => {
     expect(cors('["https://a.example"]', 'path: /, methods: [GET]')).toEqual([
@@ -209,10 +253,6 @@ describe('rules that can never match', () => {
     ['a wildcard before a host', ['path: /a, host: "*.x.com"', 'path: /a, host: A.X.com']],
     ['any method before one', ['path: /a', 'path: /a, methods: [GET]']],
     ['a method among others', ['path: /a, methods: [GET, HEAD]', 'path: /a, methods: [HEAD]']],
-    [
-      'the union of two rules’ methods',
-      ['path: /a, methods: [GET]', 'path: /**, methods: [POST]', 'path: /a, methods: [POST, GET]'],
-    ],
     ['another spelling of the same bytes', ['path: "/%c3%a9"', 'path: /é']],
   ])('%s is refused, with the rule that takes its requests', (_, matches) => {
     const faults = problems(...matches.map((match, i) => rule(`r${i}`, match)));
@@ -220,6 +260,22 @@ describe('rules that can never match', () => {
     expect(faults[0]).toContain(
       `rules[${matches.length - 1}].match: the rule can never match: "r0" before it takes every such request`,
     );
+  });
+
+  test('those that take its requests together are all named, and no other', () => {
+    const methods = ['GET', 'PUT', 'POST', 'HEAD', 'PATCH', 'DELETE'];
+    const shadowed = (wanted: string[]) =>
+      problems(
+        ...methods.map((method, i) => rule(`r${i}`, `path: /**, methods: [${method}]`)),
+        rule('last', `path: /a, methods: [${wanted}]`),
+      );
+    const takenBy = (names: string) => [
+      expect.stringContaining(`rules[6].match: the rule can never match: ${names} before it together take every such`),
+    ];
+    expect(shadowed(['POST', 'GET'])).toEqual(takenBy('"r0" and "r2"'));
+    expect(shadowed(['GET', 'POST', 'HEAD'])).toEqual(takenBy('"r0", "r2" and "r3"'));
+    expect(shadowed(methods)).toEqual(takenBy('"r0", "r1", "r2", "r3" and 2 more'));
+    expect(shadowed(['GET', 'OPTIONS'])).toEqual([]);
   });
 
   test.each([

@@ -2,9 +2,9 @@
 // that can never match. No I/O.
 import type { Access, ClaimRequirement, Requirement, Rule, SessionRequirement, Upstream } from './config.ts';
 import { durationMs } from './duration.ts';
-import type { Fault } from './fault.ts';
+import { type Fault, listed } from './fault.ts';
 import { type Parsed, parseHostPattern, parsePathGlob, pathCovers } from './pattern.ts';
-import { RuleIndex } from './rule-index.ts';
+import { type Covering, RuleIndex } from './rule-index.ts';
 import type { ConfigFile, RequirementEntry, RuleEntry } from './schema.ts';
 
 type Path = readonly (string | number)[];
@@ -132,6 +132,34 @@ function unwrap<T>(parsed: Parsed<T>, path: Path, report: Report): T | undefined
 }
 
 function resolveAccess(entry: RuleEntry, file: ConfigFile, path: Path, report: Report): Access {
+  reportContradictions(entry, path, report);
+  if (entry.allow !== undefined) return entry.identify ? resolveIdentify(file, path, report) : { kind: 'anyone' };
+  if (entry.require === undefined) {
+    report({
+      path,
+      problem: 'the rule does not say who may pass',
+      fix: 'Give require (session or token) or allow: anyone',
+    });
+    return { kind: 'require', anyOf: [] };
+  }
+  const at = [...path, 'require'];
+  const anyOf =
+    'any_of' in entry.require
+      ? entry.require.any_of.flatMap((one, i) => resolveRequirement(one, file, [...at, 'any_of', i], report))
+      : resolveRequirement(entry.require, file, at, report);
+  if (entry.unauthenticated === 'redirect' && anyOf.length > 0 && anyOf.every(({ kind }) => kind === 'token')) {
+    report({
+      path: [...path, 'unauthenticated'],
+      atKey: true,
+      problem: 'this rule takes tokens alone: a person would log in, come back with a session and be refused',
+      fix: 'Take it out, or take sessions as well: require: { any_of: [{ session: {} }, { token: {} }] }',
+    });
+  }
+  return { kind: 'require', anyOf };
+}
+
+/** Keys of one rule that do not go together. */
+function reportContradictions(entry: RuleEntry, path: Path, report: Report): void {
   if (entry.allow !== undefined && entry.require !== undefined) {
     report({
       path: [...path, 'allow'],
@@ -148,43 +176,27 @@ function resolveAccess(entry: RuleEntry, file: ConfigFile, path: Path, report: R
       fix: 'Add allow: anyone, or take identify out',
     });
   }
-  if (entry.allow !== undefined) {
-    if (entry.unauthenticated === 'redirect') {
-      report({
-        path: [...path, 'unauthenticated'],
-        atKey: true,
-        problem: 'this rule lets anyone in, so nobody is redirected',
-        fix: 'Take it out, or use require',
-      });
-    }
-    if (!entry.identify) return { kind: 'anyone' };
-    const anyOf = identifiable(file);
-    if (anyOf.length === 0) {
-      report({
-        path: [...path, 'identify'],
-        atKey: true,
-        problem: 'there is nothing to identify anybody by',
-        fix: 'Give ory.url or ory.kratos.public_url for sessions, tokens.audiences for tokens',
-      });
-    }
-    return { kind: 'identify', anyOf };
-  }
-  if (entry.require === undefined) {
+  if (entry.allow !== undefined && entry.unauthenticated === 'redirect') {
     report({
-      path,
-      problem: 'the rule does not say who may pass',
-      fix: 'Give require (session or token) or allow: anyone',
+      path: [...path, 'unauthenticated'],
+      atKey: true,
+      problem: 'this rule lets anyone in, so nobody is redirected',
+      fix: 'Take it out, or use require',
     });
-    return { kind: 'require', anyOf: [] };
   }
-  const at = [...path, 'require'];
-  return {
-    kind: 'require',
-    anyOf:
-      'any_of' in entry.require
-        ? entry.require.any_of.flatMap((one, i) => resolveRequirement(one, file, [...at, 'any_of', i], report))
-        : resolveRequirement(entry.require, file, at, report),
-  };
+}
+
+function resolveIdentify(file: ConfigFile, path: Path, report: Report): Access {
+  const anyOf = identifiable(file);
+  if (anyOf.length === 0) {
+    report({
+      path: [...path, 'identify'],
+      atKey: true,
+      problem: 'there is nothing to identify anybody by',
+      fix: 'Give ory.url or ory.kratos.public_url for sessions, tokens.audiences for tokens',
+    });
+  }
+  return { kind: 'identify', anyOf };
 }
 
 /** What `identify` tries: session, then token where tokens are configured. */
@@ -256,16 +268,24 @@ function reportNeverMatches(
     });
     return false;
   }
-  const taken = rule.methods?.every((method) => covering.takes(method));
-  const shadow = earlier[covering.everyMethod ?? (taken ? covering.first : undefined) ?? earlier.length];
-  if (shadow) {
+  const shadows = shadowsOf(rule, covering).map((position) => `"${earlier[position]?.name}"`);
+  if (shadows.length > 0) {
+    const take = shadows.length === 1 ? 'takes' : 'together take';
     report({
       path: [...path, 'match'],
-      problem: `the rule can never match: "${shadow.name}" before it takes every such request`,
+      problem: `the rule can never match: ${listed(shadows)} before it ${take} every such request`,
       fix: 'Move it up, or take it out',
     });
   }
   return true;
+}
+
+/** The earlier rules that take all of a rule's requests: one that takes every method, or those that take its own. */
+function shadowsOf({ methods }: Rule, { everyMethod, first }: Covering): number[] {
+  if (everyMethod !== undefined) return [everyMethod];
+  const firsts = (methods ?? []).map(first);
+  const found = firsts.filter((position) => position !== undefined);
+  return found.length === firsts.length ? [...new Set(found)].sort((a, b) => a - b) : [];
 }
 
 /** Everything below `edge.ory_path` is Ory's, before any rule. */

@@ -43,6 +43,17 @@ function isOrigin(text: string): boolean {
   return isHttpUrl(text) && !text.includes('*') && new URL(text).origin === text;
 }
 
+function noOrigin(text: unknown): string {
+  if (typeof text !== 'string' || !isHttpUrl(text.toLowerCase()) || text.includes('*'))
+    return 'not an origin; write scheme and host alone, such as https://app.acme.com';
+  const ways = [
+    ...(text === text.toLowerCase() ? [] : ['in lower case']),
+    ...(/^(?:http:\/\/[^/]*:80|https:\/\/[^/]*:443)(?:\/|$)/i.test(text) ? ['without the default port'] : []),
+    ...(/^https?:\/\/[^/]*\//i.test(text) ? ['without a path or a "/" at the end'] : []),
+  ];
+  return `not an origin as browsers write it; write it ${ways.join(' and ') || 'in Punycode'}`;
+}
+
 /** Literal segments, so that nothing has to be escaped where it is matched and rewritten. */
 const ORY_PATH = /^(?:\/(?!\.{1,2}(?:\/|$))[A-Za-z0-9._~-]+)+$/;
 
@@ -77,10 +88,12 @@ export function upstreamUrl(text: string): { readonly url: URL; readonly http2: 
   return url.pathname === '/' ? { url, http2: scheme !== undefined } : undefined;
 }
 
+const NO_ADDRESS = 'not an address; write host:port, such as 127.0.0.1:8080';
+
 const address = (what: string) =>
   z
-    .string()
-    .regex(ADDRESS, { error: 'not an address; write host:port, such as 127.0.0.1:8080', abort: true })
+    .string(NO_ADDRESS)
+    .regex(ADDRESS, { error: NO_ADDRESS, abort: true })
     .refine((text) => Number(text.slice(text.lastIndexOf(':') + 1)) <= 65_535, 'not a port; choose from 0 to 65535')
     .refine(isHost, 'not a host; write a name, an IPv4 address or an IPv6 address in brackets')
     .meta({ description: what });
@@ -102,6 +115,13 @@ const sessionRequirement = z.strictObject({
   ).optional(),
 });
 
+/** Beyond it numbers are rounded as they are read, here and in tokens: one would stand for several. */
+function isExact(value: number): boolean {
+  return !Number.isInteger(value) || Number.isSafeInteger(value);
+}
+
+const INEXACT = 'a number beyond 2^53 - 1, which is not exact; write it as a text, and have the token say it as a text';
+
 const tokenRequirement = z.strictObject({
   audiences: audiences.optional().meta({ description: 'Replaces tokens.audiences for this rule.' }),
   scopes: z
@@ -112,7 +132,10 @@ const tokenRequirement = z.strictObject({
   claims: z
     .record(
       z.string().regex(CLAIM_PATH, 'not a claim; write its name, or a dotted path such as ext.tenant'),
-      z.union([z.string(), z.number(), z.boolean()], 'not a value; write a text, a number, true or false'),
+      z.union(
+        [z.string(), z.number().refine(isExact, INEXACT), z.boolean()],
+        'not a value to compare with; write one text, one finite number, true or false (a claim that is a list has to hold it)',
+      ),
     )
     .optional()
     .meta({ description: 'Equal values at a dotted path; an array claim holds the value.' }),
@@ -131,7 +154,12 @@ const rule = z.strictObject({
       .string()
       .meta({ description: 'A glob over segments: literals, * for one segment, ** for the rest, last only.' }),
     methods: z
-      .array(z.string().regex(/^[A-Z]{1,32}$/, 'not a method; write it in capitals, such as GET'))
+      .array(
+        z
+          .string()
+          .regex(/^[A-Z]{1,32}$/, 'not a method; write it in capitals, such as GET')
+          .refine((method) => method !== 'CONNECT', 'never routed, since CONNECT asks for a tunnel; take it out'),
+      )
       .min(1, 'empty; name a method or leave it out')
       .optional()
       .meta({ description: 'In capitals. Every method without it.' }),
@@ -160,7 +188,7 @@ const rule = z.strictObject({
   cors: z
     .strictObject({
       origins: z
-        .array(z.string().refine(isOrigin, 'not an origin; write scheme and host alone, such as https://app.acme.com'))
+        .array(z.string().refine(isOrigin, { error: ({ input }) => noOrigin(input) }))
         .min(1, 'empty; name the origins of the pages'),
     })
     .optional()

@@ -94,3 +94,78 @@ describe('the second factor and a login anew', () => {
     expect(warnings(from, at, rules)).toEqual([]);
   });
 });
+
+describe('a redirect', () => {
+  const rules = (methods: string) =>
+    `rules: [{ name: a, match: { path: "/**", methods: [${methods}] }, require: { session: {} }, unauthenticated: redirect }]\n`;
+
+  test('sends nobody anywhere on a rule that takes no GET', () => {
+    expect(warnings('url: "http://127.0.0.1:1"', '', rules('POST, HEAD'))).toEqual([
+      expect.stringMatching(/^rule a: unauthenticated: redirect sends nobody to the login.*Add GET/),
+    ]);
+    expect(warnings('url: "http://127.0.0.1:1"', '', rules('POST, GET'))).toEqual([]);
+  });
+});
+
+describe('alternatives', () => {
+  const of = (...alternatives: string[]) =>
+    warnings(
+      'url: "http://127.0.0.1:1"',
+      '',
+      `tokens: { audiences: [a, b] }\nrules: [{ name: r, match: { path: "/**" }, require: { any_of: [${alternatives.map((one) => `{ ${one} }`)}] } }]\n`,
+    );
+
+  test.each([
+    ['the same twice', ['session: {}', 'session: {}'], 1, 0],
+    ['a level beside none', ['session: {}', 'session: { aal: aal2 }'], 1, 0],
+    ['a level before none', ['session: { aal: aal2 }', 'session: {}'], 0, 1],
+    ['a shorter age', ['session: { max_age: 15m }', 'session: { max_age: 1h }'], 0, 1],
+    ['more scopes', ['token: { scopes: [a, b] }', 'token: { scopes: [b] }'], 0, 1],
+    ['fewer audiences', ['token: {}', 'token: { audiences: [b] }'], 1, 0],
+    ['more claims', ['token: { claims: { a: 1, b: 2 } }', 'session: {}', 'token: { claims: { b: 2 } }'], 0, 2],
+  ])('one adds nothing: %s', (_, alternatives, needless, enough) => {
+    expect(of(...alternatives)).toEqual([
+      expect.stringMatching(
+        new RegExp(
+          `^rule r: any_of\\[${needless}\\] \\(.*\\) adds nothing, since any_of\\[${enough}\\] \\(.*\\) is enough`,
+        ),
+      ),
+    ]);
+  });
+
+  test.each([
+    ['of two kinds', ['session: {}', 'token: {}']],
+    ['a level or an age', ['session: { aal: aal2 }', 'session: { max_age: 15m }']],
+    ['two scopes', ['token: { scopes: [a] }', 'token: { scopes: [b] }']],
+    ['two audiences', ['token: { audiences: [a] }', 'token: { audiences: [b] }']],
+    ['two values of a claim', ['token: { claims: { a: 1 } }', 'token: { claims: { a: "1" } }']],
+    ['an audience or a scope', ['token: { audiences: [a] }', 'token: { scopes: [s] }']],
+  ])('each adds something: %s', (_, alternatives) => expect(of(...alternatives)).toEqual([]));
+});
+
+describe('sources of identity headers', () => {
+  const of = (source: string) =>
+    warnings('url: "http://127.0.0.1:1"', '', `identity_headers: { X-User: [${source}] }\n`);
+
+  test.each([
+    ['session.identiy.id', 'a session of Kratos has no "identiy". Did you mean "identity"?'],
+    ['session.identity.trait.email', 'an identity of Kratos has no "trait". Did you mean "traits"?'],
+    ['session.email', 'a session of Kratos has no "email". It has id, active, expires_at'],
+    ['session.identity.email', 'an identity of Kratos has no "email". It has id, external_id'],
+  ])('%s is always empty', (source, message) => {
+    expect(of(source)).toEqual([
+      expect.stringContaining(`identity_headers.X-User: ${source} is always empty, since ${message}`),
+    ]);
+  });
+
+  test.each([
+    'session.identity.traits.anything.below',
+    'session.identity.metadata_public.x',
+    'session.identity.verified_email',
+    'session.identity',
+    'session.devices',
+    'session.authenticator_assurance_level',
+    'token.identiy.id',
+    'token.x',
+  ])('%s may have a value', (source) => expect(of(source)).toEqual([]));
+});

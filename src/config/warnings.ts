@@ -1,8 +1,10 @@
 // What is right in itself and will not work as its author hopes: said by `validate`, `serve` and `up`, no reason not to
 // start. No I/O.
 import { parse } from 'tldts';
-import type { Access, Config } from './config.ts';
+import type { Access, Config, HeaderSource, Requirement, SessionRequirement, TokenRequirement } from './config.ts';
+import { nearest } from './nearest.ts';
 import { hostMatches } from './pattern.ts';
+import { requirementText } from './requirement-text.ts';
 
 /** One sentence each, with the way out. */
 export function warningsOf(config: Config): string[] {
@@ -12,6 +14,9 @@ export function warningsOf(config: Config): string[] {
     ...unreachableAddress(config),
     ...unreachableFlow(config),
     ...networkKey(config),
+    ...redirectsOfNobody(config),
+    ...needlessAlternatives(config),
+    ...unknownMembers(config),
   ];
 }
 
@@ -75,6 +80,90 @@ function networkKey({ edge }: Config): string[] {
   return [
     'edge.ory_path leads to Ory Network, which writes the edge’s own address into its pages only for a project’s API key: set ory.api_key.',
   ];
+}
+
+/** Only a GET is a navigation. */
+function redirectsOfNobody({ rules }: Config): string[] {
+  return rules
+    .filter(({ unauthenticated, methods }) => unauthenticated === 'redirect' && methods && !methods.includes('GET'))
+    .map(
+      ({ name }) =>
+        `rule ${name}: unauthenticated: redirect sends nobody to the login, since people come with GET, which is not in match.methods. Add GET, or take redirect out.`,
+    );
+}
+
+/** More are made by a program, and comparing each with each would take their square. */
+const MAX_COMPARED = 100;
+
+function needlessAlternatives({ rules }: Config): string[] {
+  return rules.flatMap(({ name, access }) => {
+    if (access.kind !== 'require' || access.anyOf.length > MAX_COMPARED) return [];
+    return access.anyOf.flatMap((one, i) => {
+      const wider = access.anyOf.findIndex(
+        (other, j) => i !== j && suffices(other, one) && (j < i || !suffices(one, other)),
+      );
+      const other = access.anyOf[wider];
+      if (!other) return [];
+      return [
+        `rule ${name}: any_of[${i}] (${requirementText(one)}) adds nothing, since any_of[${wider}] (${requirementText(other)}) is enough. ` +
+          'Take out the one that is not meant.',
+      ];
+    });
+  });
+}
+
+/** Whether whatever satisfies `narrow` satisfies `wide`. */
+function suffices(wide: Requirement, narrow: Requirement): boolean {
+  if (wide.kind === 'session') return narrow.kind === 'session' && sessionSuffices(wide, narrow);
+  return narrow.kind === 'token' && tokenSuffices(wide, narrow);
+}
+
+function sessionSuffices(wide: SessionRequirement, narrow: SessionRequirement): boolean {
+  const level = ({ aal }: SessionRequirement) => [undefined, 'aal1', 'aal2'].indexOf(aal);
+  const age = ({ maxAgeMs }: SessionRequirement) => maxAgeMs ?? Number.POSITIVE_INFINITY;
+  return level(wide) <= level(narrow) && age(wide) >= age(narrow);
+}
+
+function tokenSuffices(wide: TokenRequirement, narrow: TokenRequirement): boolean {
+  const claims = new Set(narrow.claims.map((claim) => JSON.stringify(claim)));
+  const anyAudience = wide.audiences.length === 0;
+  return (
+    (anyAudience || (narrow.audiences.length > 0 && narrow.audiences.every((one) => wide.audiences.includes(one)))) &&
+    wide.scopes.every((scope) => narrow.scopes.includes(scope)) &&
+    wide.claims.every((claim) => claims.has(JSON.stringify(claim)))
+  );
+}
+
+/** What Kratos's whoami may have (v1.3.1 and Ory Network), and `verified_email`, which is ours. */
+const SESSION_MEMBERS =
+  'id active expires_at authenticated_at authenticator_assurance_level authentication_methods issued_at identity devices tokenized'.split(
+    ' ',
+  );
+const IDENTITY_MEMBERS =
+  'id external_id schema_id schema_url state state_changed_at traits verifiable_addresses recovery_addresses metadata_public created_at updated_at organization_id verified_email'.split(
+    ' ',
+  );
+
+function unknownMembers({ identityHeaders }: Config): string[] {
+  return identityHeaders.flatMap(({ name, sources }) =>
+    sources.flatMap((source) => {
+      const wrong = unknownMember(source);
+      if (!wrong) return [];
+      const { member, of, known } = wrong;
+      const near = nearest(member, known);
+      return [
+        `identity_headers.${name}: ${source.kind}.${source.path.join('.')} is always empty, since ${of} of Kratos has no "${member}". ` +
+          (near === undefined ? `It has ${known.join(', ')}.` : `Did you mean "${near}"?`),
+      ];
+    }),
+  );
+}
+
+function unknownMember({ kind, path: [first, second] }: HeaderSource) {
+  if (kind !== 'session' || first === undefined) return undefined;
+  if (!SESSION_MEMBERS.includes(first)) return { member: first, of: 'a session', known: SESSION_MEMBERS };
+  if (first !== 'identity' || second === undefined || IDENTITY_MEMBERS.includes(second)) return undefined;
+  return { member: second, of: 'an identity', known: IDENTITY_MEMBERS };
 }
 
 /** Whether a browser could reach it by this name: of a cluster's own names nothing can be said. */

@@ -4,6 +4,7 @@ import type { HttpBindings } from '@hono/node-server';
 import type { Hono } from 'hono';
 import { LRUCache } from 'lru-cache';
 import { type DevContext, fault, json, member, readJson, textMember } from './answer.ts';
+import { introspected } from './introspected.ts';
 import { opaqueToken, randomToken } from './random.ts';
 import type { State } from './state.ts';
 
@@ -43,16 +44,10 @@ export class Made {
     return token;
   }
 
-  /** Hydra's answer: scopes are one text, and of what has ended nothing is said. Undefined where it was not made here. */
+  /** Undefined where it was not made here. */
   introspection(token: string): object | undefined {
     const claims = this.#tokens.get(token);
-    if (claims === undefined) return undefined;
-    const { scp, ...others } = claims as Readonly<Record<string, unknown>>;
-    const exp = others['exp'];
-    const ended = typeof exp === 'number' && exp * 1000 <= this.#clock();
-    if (ended || (others['active'] ?? true) !== true) return { active: false };
-    const scope = Array.isArray(scp) && scp.length > 0 ? { scope: scp.join(' ') } : {};
-    return { active: true, token_use: 'access_token', ...scope, ...others };
+    return claims && introspected(claims, this.#clock());
   }
 }
 

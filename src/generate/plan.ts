@@ -137,7 +137,10 @@ export function makePlanWithoutAuthorizer(config: Config): Plan {
 }
 
 function enforced(rule: PlannedRule): PlannedRule {
-  if (rule.verdict.kind !== 'native') return rule;
+  if (rule.verdict.kind === 'open') return rule;
+  // Without anybody to ask such a route would be open.
+  if (rule.verdict.kind !== 'native' || rule.verdict.yes.anonymous)
+    throw new GenerateError(`--no-authorizer: Envoy has no verdict of its own for the rule ${rule.name}`);
   const { tokens } = rule.verdict.yes;
   const native = `${tokens.map(({ requirement }) => requirementText(requirement)).join('; ')}; whatever else comes is refused`;
   return { ...rule, verdict: { kind: 'enforced', yes: rule.verdict.yes }, native, asked: undefined };

@@ -174,6 +174,19 @@ describe(attack(16), () => {
     });
   });
 
+  it('nor one of the authorizer’s, behind an Envoy that adds nothing', async () => {
+    const { authorizerUrl } = attacked.edges.http;
+    for (const [path, headers, status] of [
+      ['/admin/x', [], 401],
+      ['/nowhere', [], 403],
+      ['/admin/x', [['X-Session-Token', 'a, b']], 400],
+      ['/web/x', NAVIGATION, 302],
+    ] as [string, Lines, number][]) {
+      const answer = await send(authorizerUrl, 'HTTP/1.1', { path, headers });
+      expect([answer.status, answer.header('cache-control')]).toEqual([status, ['no-store']]);
+    }
+  });
+
   it('nor one of Envoy’s own', async () => {
     const { http } = attacked.edges;
     for (const [line, ...lines] of [

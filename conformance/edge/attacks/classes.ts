@@ -220,7 +220,11 @@ export const CLASSES: readonly AttackClass[] = [
     precedent: 'Gil 2017',
     defence: 'Every answer of the edge’s own is `no-store`',
     where: ['src/check/response/denial.ts', 'src/generate/envoy/local-replies.ts'],
-    tests: ['answers.test.ts: no cache keeps an answer of the edge', 'answers.test.ts: nor one of Envoy’s own'],
+    tests: [
+      'answers.test.ts: no cache keeps an answer of the edge',
+      'answers.test.ts: nor one of the authorizer’s',
+      'answers.test.ts: nor one of Envoy’s own',
+    ],
     without: 'a cache serves one client’s denial or redirect to others',
   },
   {

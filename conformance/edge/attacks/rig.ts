@@ -71,8 +71,8 @@ export interface Attacked {
 }
 
 /** `change` replaces sections of the policy. */
-export async function startAttacked(change: EdgeFile = {}): Promise<Attacked> {
-  const ory = await startScriptedOry();
+export async function startAttacked(change: EdgeFile = {}, known?: ScriptedOry): Promise<Attacked> {
+  const ory = known ?? (await startScriptedOry());
   const edges = await startEdges(() => fileFor(ory, change));
   return {
     ory,

@@ -1,5 +1,7 @@
 // The session cookie among a client's cookies (RFC 6265, section 5.4, read strictly). No I/O.
+
 import type { CookieName } from '../../config/config.ts';
+import { isBlank } from '../request/blanks.ts';
 import { ABSENT, AMBIGUOUS, type Extraction, MALFORMED } from './credential.ts';
 
 const MAX_COOKIE_BYTES = 16_384;
@@ -51,10 +53,6 @@ function pairIn(line: string, from: number, to: number, wanted: CookieName): str
   let end = to;
   while (end > equals && isBlank(line.charCodeAt(end - 1))) end--;
   return end === equals + 1 ? undefined : line.slice(start, end);
-}
-
-export function isBlank(code: number): boolean {
-  return code === 0x20 || code === 0x09;
 }
 
 function checked(pair: string): Extraction {

@@ -1,8 +1,9 @@
 // Which credential counts for a requirement: exactly one, or none. Kratos's own precedence for sessions. No I/O.
 import type { CookieName, Requirement } from '../../config/config.ts';
 import { MAX_JWS_BYTES } from '../identity/jws.ts';
+import { trimBlanks } from '../request/blanks.ts';
 import type { CheckRequest } from '../request/check-request.ts';
-import { isBlank, sessionCookie } from './cookie.ts';
+import { sessionCookie } from './cookie.ts';
 import { ABSENT, AMBIGUOUS, type Extraction, MALFORMED } from './credential.ts';
 
 /** A credential longer than this is malformed: it is not parsed, hashed or sent. */
@@ -89,15 +90,6 @@ function schemeBearer(value: string): Single {
   if (!isBearer(value)) return { kind: 'absent' };
   const token = trimBlanks(value.slice(7));
   return token === '' ? { kind: 'absent' } : { kind: 'found', value: token };
-}
-
-/** Space and tab alone, as HTTP has them: JavaScript's own trim takes more for a blank than any other reader. */
-function trimBlanks(text: string): string {
-  let from = 0;
-  let to = text.length;
-  while (from < to && isBlank(text.charCodeAt(from))) from++;
-  while (to > from && isBlank(text.charCodeAt(to - 1))) to--;
-  return text.slice(from, to);
 }
 
 function checked(kind: 'session_token' | 'access_token', value: string): Extraction {

@@ -8,6 +8,11 @@ export function valueAt(root: Json | undefined, path: readonly string[]): Json |
   return at;
 }
 
+/** A whole number beyond 2^53 - 1: reading JSON has rounded it, and several different ones have become this one. */
+export function isRounded(value: unknown): boolean {
+  return Number.isInteger(value) && !Number.isSafeInteger(value);
+}
+
 /**
  * The scopes of a token: `scp` and `scope` together, each a list or a text with spaces between (Hydra's
  * `strategies.jwt.scope_claim`; RFC 7662, section 2.2). Undefined where the token has neither.

@@ -41,7 +41,7 @@ describe('the host', () => {
     '[::1]80',
     '[::1]:x',
     '[::1]x',
-    'x'.repeat(256),
+    'x'.repeat(61_441),
     // What applications decode or fold would be another host to them.
     'admin%2eacme.com',
     '%61dmin.acme.com',
@@ -62,7 +62,7 @@ describe('the path', () => {
     expect(normalise(request({ path: '/caf%c3%a9', query: '?x=/../a' }))?.path).toBe('/caf%C3%A9');
   });
 
-  test.each(['', '*', 'a', 'http://a/b', '//a', '/a/..', '/a%2fb', `/${'a'.repeat(16_384)}`])(
+  test.each(['', '*', 'a', 'http://a/b', '//a', '/a/..', '/a%2fb', `/${'a'.repeat(61_440)}`])(
     '%j is refused',
     (path) => {
       expect(normalise(request({ path }))).toBeUndefined();

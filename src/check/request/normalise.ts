@@ -9,8 +9,8 @@ export interface Target {
   readonly path: string;
 }
 
-/** Longer paths are refused. */
-const MAX_PATH_BYTES = 16_384;
+/** All that the generated Envoy lets through in headers, path and host among them: what it decides by itself has no bound beside. */
+const MAX_BYTES = 61_440;
 
 /**
  * Methods are case-sensitive (RFC 9110, section 9.1), and HTTP/2 carries any: `delete` is not DELETE to a rule, and is to
@@ -20,8 +20,7 @@ const METHOD = /^[A-Z]+(?:-[A-Z]+)*$/;
 
 /** Undefined where two readers could take the request for two different ones. */
 export function normalise(request: CheckRequest): Target | undefined {
-  if (request.host === undefined || request.path.length > MAX_PATH_BYTES || !METHOD.test(request.method))
-    return undefined;
+  if (request.host === undefined || request.path.length > MAX_BYTES || !METHOD.test(request.method)) return undefined;
   const host = canonicalHost(request.host);
   const path = canonicalPath(request.path);
   return host === undefined || path === undefined ? undefined : { method: request.method, host, path };
@@ -31,7 +30,7 @@ function canonicalHost(host: string): string | undefined {
   const name = withoutPort(host)?.toLowerCase();
   if (name === undefined) return undefined;
   const bare = name.endsWith('.') ? name.slice(0, -1) : name;
-  if (bare === '' || bare.length > 255) return undefined;
+  if (bare === '' || bare.length > MAX_BYTES) return undefined;
   return bare.startsWith('[') ? (isBracketed(bare) ? bare : undefined) : isName(bare) ? bare : undefined;
 }
 

@@ -16,6 +16,15 @@ function slowly(text: string): string {
     .join('');
 }
 
+function numbersOf(value: unknown): number[] {
+  const numbers: number[] = [];
+  JSON.stringify(value, (_, one: unknown) => {
+    if (typeof one === 'number') numbers.push(one);
+    return one;
+  });
+  return numbers;
+}
+
 /** As an application would: bytes first. */
 function decoded(value: string): string {
   const bytes = value.replace(/%([0-9A-F]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
@@ -55,7 +64,7 @@ describe('an encoded value', () => {
 });
 
 describe('the header of a claim', () => {
-  test('is one printable value for any JSON, and gives it back', () => {
+  test('is one printable value for any JSON whose numbers are exact, and gives it back', () => {
     fc.assert(
       fc.property(fc.jsonValue({ maxDepth: 3 }), (claim) => {
         // As a claim arrives: through JSON.
@@ -68,9 +77,13 @@ describe('the header of a claim', () => {
           expiresAtMs: 0,
           key: { kid: '', material: '' },
         };
-        const [pair, ...more] = identityHeaders(identity, [
-          { name: 'X-A', sources: [{ kind: 'token', path: ['claim'] }] },
-        ]);
+        const headers = () =>
+          identityHeaders(identity, [{ name: 'X-A', sources: [{ kind: 'token', path: ['claim'] }] }]);
+        if (numbersOf(claims).some((one) => Math.abs(one) > 2 ** 53 - 1)) {
+          expect(headers).toThrow('not exact');
+          return;
+        }
+        const [pair, ...more] = headers();
         expect(more).toEqual([]);
         if (claim === null || claim === '') {
           expect(pair).toBeUndefined();

@@ -121,6 +121,25 @@ describe('sources', () => {
     expect(value(tokenOf({ scopes: ['forged'] }), 'token.scopes')).toBeUndefined();
   });
 
+  test.each([
+    ['a claim', '12345678901234567'],
+    ['below zero', '-9007199254740992'],
+    ['written with an exponent', '1e300'],
+    ['in a list', '[1, 9007199254740993]'],
+    ['deep inside', '{"a":[{"b":9007199254740993}]}'],
+  ])('a number that was rounded when it was read is refused, not passed on: %s', (_, json) => {
+    const identity = tokenOf(JSON.parse(`{"uid":${json},"sub":"u"}`) as JsonObject);
+    const read = () => value(identity, 'token.uid', 'token.sub');
+    expect(read).toThrow('the identity header X-V has a number beyond 2^53');
+    // Nothing of the value.
+    expect(read).not.toThrow(/90071|12345|1e/);
+    expect(value(identity, 'token.sub')).toBe('u');
+  });
+
+  test.each(['9007199254740991', '-9007199254740991', '0.5', '[9007199254740991]'])('%s is exact', (json) => {
+    expect(value(tokenOf(JSON.parse(`{"uid":${json}}`) as JsonObject), 'token.uid')).toBe(json);
+  });
+
   test('a value too large for a header is refused, not cut', () => {
     expect(() => value(tokenOf({ sub: 'x'.repeat(16_385) }), 'token.sub')).toThrow('larger than');
     expect(() => value(tokenOf({ sub: '€'.repeat(2_000) }), 'token.sub')).toThrow('larger than');

@@ -1,6 +1,6 @@
 // An identity as the application gets it: header values that cannot be anything but values. No I/O.
-import type { HeaderSource, IdentityHeader } from '../../config/config.ts';
-import { scopesOf, valueAt } from '../identity/claims.ts';
+import type { IdentityHeader } from '../../config/config.ts';
+import { isRounded, scopesOf, valueAt } from '../identity/claims.ts';
 import { type Identity, isObject, type Json } from '../identity/identity.ts';
 
 /** Longer values are refused as a whole request: a cut identity would be another one. */
@@ -9,11 +9,14 @@ const MAX_VALUE_BYTES = 16_384;
 /** Lower-case name and value. */
 export type HeaderPair = readonly [name: string, value: string];
 
-/** The headers of one identity, each with the first of its sources that has a value. */
+/**
+ * The headers of one identity, each with the first of its sources that has a value.
+ * @throws {Error} where a value cannot be written, with the header's name alone: the request is refused.
+ */
 export function identityHeaders(identity: Identity, headers: readonly IdentityHeader[]): HeaderPair[] {
   const pairs: HeaderPair[] = [];
   for (const header of headers) {
-    const value = firstValue(identity, header.sources);
+    const value = firstValue(identity, header);
     if (value === undefined) continue;
     const encoded = encodeValue(value);
     if (encoded.length > MAX_VALUE_BYTES)
@@ -23,13 +26,22 @@ export function identityHeaders(identity: Identity, headers: readonly IdentityHe
   return pairs;
 }
 
-function firstValue(identity: Identity, sources: readonly HeaderSource[]): string | undefined {
+function firstValue(identity: Identity, { name, sources }: IdentityHeader): string | undefined {
   for (const source of sources) {
     if (source.kind !== identity.kind) continue;
-    const text = asText(sourceValue(identity, source.path));
+    const value = sourceValue(identity, source.path);
+    if (holdsRounded(value))
+      throw new Error(`the identity header ${name} has a number beyond 2^53, which is not exact`);
+    const text = asText(value);
     if (text !== undefined) return text;
   }
   return undefined;
+}
+
+/** Two people whose numbers differ would be one to the application. */
+function holdsRounded(value: Json | undefined): boolean {
+  if (typeof value !== 'object' || value === null) return isRounded(value);
+  return Object.values(value).some(holdsRounded);
 }
 
 function sourceValue(identity: Identity, path: readonly string[]): Json | undefined {

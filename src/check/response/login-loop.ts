@@ -1,6 +1,7 @@
 // The guard against a login that leads back without a session, over and over: a cookie counts how often a browser was
 // sent to one URL, without any memory here. It decides what a person is shown, and nothing about access. No I/O.
 import { hash } from 'node:crypto';
+import { trimBlanks } from '../request/blanks.ts';
 import type { CheckRequest } from '../request/check-request.ts';
 
 /** So many times within the window a browser is sent to the login for one page; the next time it is told why not. */
@@ -49,7 +50,8 @@ function cookieName(publicUrl: string): string {
 
 function readBounces(request: CheckRequest, publicUrl: string): Bounces[] {
   const name = `${cookieName(publicUrl)}=`;
-  const pairs = request.cookie.flatMap((line) => line.split(';', 200)).map(withoutBlanks);
+  // No more is taken for a blank: a browser takes the rest for a part of the name, and so lets a sibling domain write it.
+  const pairs = request.cookie.flatMap((line) => line.split(';', 200)).map(trimBlanks);
   const found = new Set(pairs.filter((pair) => pair.startsWith(name)));
   // Of two cookies of this name one is somebody else's: neither counts.
   const [pair = ''] = found.size === 1 ? found : [];
@@ -60,11 +62,6 @@ function readBounces(request: CheckRequest, publicUrl: string): Bounces[] {
       const [, key = '', count = '', since = ''] = ENTRY.exec(entry) ?? [];
       return key === '' ? [] : [{ key, count: Number(count), sinceSeconds: Number(since) }];
     });
-}
-
-/** Space and tab alone: a browser takes more for a part of the name, and so lets a sibling domain write it. */
-function withoutBlanks(pair: string): string {
-  return pair.replace(/^[ \t]+|[ \t]+$/g, '');
 }
 
 function cookie(bounces: readonly Bounces[], publicUrl: string): string {

@@ -1,68 +1,94 @@
 // Which verdict an answer of a running edge stands for. No I/O.
+import { isObject } from '../../check/identity/identity.ts';
+import { parseObject } from '../../check/identity/ory-answer.ts';
+import { PAGE_HEADERS } from '../../check/response/login-loop-page.ts';
 import type { HeaderLine } from './case.ts';
-import type { Answer } from './send.ts';
+import { type AskedFor, type OwnReply, ownReplyOf } from './own-reply.ts';
+import { type Answer, decoded, lineOf } from './send.ts';
 import type { Outcome, SeenHeaders } from './verdict.ts';
 
 const REASON = /^urn:ory-envoy:reason:([a-z_]{1,64})$/;
-/** The cookie that counts how often a browser was sent away: redirects to the login carry it, and the page that explains a loop. */
-const LOGIN_COOKIE = /^(?:__Host-)?ory_envoy_login=([^;]*)/;
-const ENVOYS_OWN = /^(?:upstream connect error|no healthy upstream|upstream request timeout|overflow)/;
+const PROBLEM = 'application/problem+json';
+/** The cookie that counts how often a browser was sent away: redirects to the login carry it. On a yes it is emptied. */
+const LOGIN_COOKIE = /^(?:__Host-)?ory_envoy_login=[^;]/;
 
 /** `identityHeaders`: their names, as configured. */
-export function readAnswer(answer: Answer, method: string, identityHeaders: readonly string[]): Outcome {
-  const { status, lines, body } = answer;
-  const denied = (code: number, reason: string | undefined, note?: string): Outcome => ({
-    kind: 'verdict',
-    status: code,
-    reason,
-    rule: undefined,
-    headers: { identity: undefined, lines },
-    ...(note === undefined ? {} : { note }),
-  });
+export function readAnswer(answer: Answer, asked: AskedFor, identityHeaders: readonly string[]): Outcome {
+  const { status } = answer;
   const problem = problemOf(answer);
-  if (problem) return denied(problem.status, problem.reason);
-  const cookie = lines.flatMap(([name, value]) => (name === 'set-cookie' ? (LOGIN_COOKIE.exec(value) ?? []) : []))[1];
-  if ((status === 302 && cookie) || (status >= 400 && cookie !== undefined)) return denied(status, undefined);
-  if (method === 'HEAD' && isBare(answer)) return denied(status, undefined);
-  if (isRefusedByEnvoy(answer)) return denied(status, undefined, 'Envoy itself refused the request');
-  if (status >= 500 && ENVOYS_OWN.test(body))
-    return { kind: 'unjudged', problem: `it passed, and the application behind the edge does not answer (${status})` };
+  if (problem) return denied(answer, problem.status, problem.reason);
+  if (isSentAway(answer) || (asked.method === 'HEAD' && isBare(answer))) return denied(answer, status);
+  const own = ownReplyOf(answer, asked);
+  if (own) return outcomeOf(own, answer);
   const note = status >= 400 ? { note: `it passed, and the application answered ${status}` } : {};
   return {
     kind: 'verdict',
     status: 200,
     reason: undefined,
-    rule: undefined,
+    rule: { kind: 'unseen' },
     headers: echoed(answer, identityHeaders),
     ...note,
   };
 }
 
+function denied({ lines }: Answer, status: number, reason?: string, note?: string): Outcome {
+  return {
+    kind: 'verdict',
+    status,
+    reason,
+    rule: { kind: 'unseen' },
+    headers: { identity: undefined, lines },
+    ...(note === undefined ? {} : { note }),
+  };
+}
+
+function outcomeOf(own: OwnReply, answer: Answer): Outcome {
+  switch (own.kind) {
+    case 'refused': {
+      const words = /^[ -~]{1,200}$/.test(own.words) ? `: ${own.words}` : '';
+      return denied(answer, own.status, undefined, `Envoy itself refused the request${words}`);
+    }
+    case 'no_application':
+      return {
+        kind: 'unjudged',
+        problem: `it passed, and the application behind the edge does not answer (${own.status})`,
+      };
+    case 'unclear':
+      return {
+        kind: 'unjudged',
+        problem: `it cannot be told whether the edge refused it or the application did (${own.status})`,
+      };
+  }
+}
+
+/** To the login, or to the page that explains why not again. */
+function isSentAway(answer: Answer): boolean {
+  const { status, lines } = answer;
+  if (status === 302) return lines.some(([name, value]) => name === 'set-cookie' && LOGIN_COOKIE.test(value));
+  return status >= 400 && PAGE_HEADERS.every(([name, value]) => lineOf(answer, name) === value);
+}
+
 /** In the body, or of a gRPC call in its message, which Envoy writes percent-encoded. */
-function problemOf({ status, lines, body }: Answer): { readonly status: number; readonly reason: string } | undefined {
-  const message = one(lines, 'grpc-message');
-  if (one(lines, 'content-type') !== 'application/problem+json' && message === undefined) return undefined;
-  const problem = parse(message === undefined ? body : decoded(message));
+function problemOf(answer: Answer): { readonly status: number; readonly reason: string } | undefined {
+  const message = lineOf(answer, 'grpc-message');
+  if (lineOf(answer, 'content-type') !== PROBLEM && message === undefined) return undefined;
+  const problem = parseObject(message === undefined ? answer.body : decoded(message));
   const [, reason] = REASON.exec(String(problem?.['type'])) ?? [];
   if (reason === undefined) return undefined;
-  return { status: typeof problem?.['status'] === 'number' ? problem['status'] : status, reason };
+  return { status: typeof problem?.['status'] === 'number' ? problem['status'] : answer.status, reason };
 }
 
-/** A denial of HEAD has no body to say why, and Envoy leaves out its type with it. */
-function isBare({ status, lines }: Answer): boolean {
-  const bare = one(lines, 'content-type') === undefined && one(lines, 'cache-control') === 'no-store';
-  return bare && [400, 401, 403, 503].includes(status);
-}
-
-/** A path that cannot be normalised: 400, and not a word. */
-function isRefusedByEnvoy({ status, lines, body }: Answer): boolean {
-  return status === 400 && body === '' && one(lines, 'content-type') === undefined;
+/** A denial of HEAD has no body to say why, and of the authorizer's Envoy leaves out the type with it; of its own not. */
+function isBare(answer: Answer): boolean {
+  const type = lineOf(answer, 'content-type');
+  const isOurs = type === undefined || type === PROBLEM;
+  return isOurs && lineOf(answer, 'cache-control') === 'no-store' && [400, 401, 403, 503].includes(answer.status);
 }
 
 /** The demo application of `up` shows what it got. */
-function echoed({ lines, body }: Answer, identityHeaders: readonly string[]): SeenHeaders | undefined {
-  if (one(lines, 'x-ory-envoy-development') === undefined) return undefined;
-  const headers = parse(body)?.['headers'];
+function echoed(answer: Answer, identityHeaders: readonly string[]): SeenHeaders | undefined {
+  if (lineOf(answer, 'x-ory-envoy-development') === undefined) return undefined;
+  const headers = parseObject(answer.body)?.['headers'];
   if (!isObject(headers)) return undefined;
   const wanted = identityHeaders.map((name) => name.toLowerCase());
   return {
@@ -71,29 +97,4 @@ function echoed({ lines, body }: Answer, identityHeaders: readonly string[]): Se
       wanted.includes(name) ? [[name, String(value)]] : [],
     ),
   };
-}
-
-function one(lines: readonly HeaderLine[], wanted: string): string | undefined {
-  return lines.find(([name]) => name === wanted)?.[1];
-}
-
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
-}
-
-function parse(text: string): Readonly<Record<string, unknown>> | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return isObject(value) ? value : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

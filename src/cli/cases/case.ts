@@ -1,4 +1,5 @@
 // A case as it is judged: the request as it goes out, and what is expected of it. No I/O.
+import { trimBlanks } from '../../check/request/blanks.ts';
 import type { CaseEntry, CredentialEntry, Expectation } from './schema.ts';
 
 /** A header line; its value is as it goes over the wire, one character a byte. */
@@ -47,7 +48,7 @@ export function caseOf({ name, request, credential, expect }: CaseEntry, line: n
 
 /** Blanks around a value are no part of it (RFC 9110, section 5.5). */
 function withoutBlanks(value: string): string {
-  return value.replace(/^[ \t]+|[ \t]+$/g, '');
+  return trimBlanks(value);
 }
 
 /** UTF-8, one character a byte. */

@@ -1,13 +1,14 @@
 // What a case's credential stands for, in full: the session that Kratos would answer with, the claims that Hydra would
 // sign. No I/O.
+import { isObject } from '../../check/identity/identity.ts';
 import type { Config } from '../../config/config.ts';
 import { momentMs } from './moment.ts';
 import type { SessionEntry, TokenEntry } from './schema.ts';
 
-export type Json = Readonly<Record<string, unknown>>;
+type Members = Readonly<Record<string, unknown>>;
 
 /** Kratos's answer to whoami: the case's members over those of a session that is good. */
-export function sessionOf(entry: SessionEntry, nowMs: number): Json {
+export function sessionOf(entry: SessionEntry, nowMs: number): Members {
   const defaults = {
     id: 'case-session',
     active: true,
@@ -26,17 +27,17 @@ export function sessionOf(entry: SessionEntry, nowMs: number): Json {
   };
   const session = timesOf(merged(defaults, entry), nowMs);
   const { identity } = session;
-  return isMap(identity) ? { ...session, identity: withAddresses(timesOf(identity, nowMs)) } : session;
+  return isObject(identity) ? { ...session, identity: withAddresses(timesOf(identity, nowMs)) } : session;
 }
 
 /** A verified address follows from the trait, as it does where people have clicked Kratos's link. */
-function withAddresses(identity: Json): Json {
-  const email = isMap(identity['traits']) ? identity['traits']['email'] : undefined;
+function withAddresses(identity: Members): Members {
+  const email = isObject(identity['traits']) ? identity['traits']['email'] : undefined;
   if (typeof email !== 'string' || Object.hasOwn(identity, 'verifiable_addresses')) return identity;
   return { ...identity, verifiable_addresses: [{ value: email, via: 'email', verified: true, status: 'completed' }] };
 }
 
-function timesOf(map: Json, nowMs: number): Json {
+function timesOf(map: Members, nowMs: number): Members {
   return mapped(map, (name, value) => {
     const at = typeof value === 'string' && name.endsWith('_at') ? momentMs(value, nowMs) : undefined;
     return at === undefined ? value : time(at);
@@ -48,7 +49,7 @@ function time(ms: number): string {
 }
 
 /** Whole seconds, as Hydra has them. */
-export function claimsOf(entry: TokenEntry, config: Config, nowMs: number): Json {
+export function claimsOf(entry: TokenEntry, config: Config, nowMs: number): Members {
   const audience = config.audiences[0] ?? ofRules(config);
   const claims = merged(
     {
@@ -71,19 +72,6 @@ export function claimsOf(entry: TokenEntry, config: Config, nowMs: number): Json
   });
 }
 
-/** Hydra's answer to introspection: scopes are one text, and what has ended is not active. */
-export function introspected(claims: Json, nowMs: number): Json {
-  const { scp, exp, active = true, ...others } = claims;
-  if (active !== true || (typeof exp === 'number' && exp * 1_000 <= nowMs)) return { active: false };
-  return {
-    active,
-    token_use: 'access_token',
-    ...(Array.isArray(scp) && scp.length > 0 ? { scope: scp.join(' ') } : {}),
-    ...(exp === undefined ? {} : { exp }),
-    ...others,
-  };
-}
-
 /** Where every rule names its own audiences, those of the first. */
 function ofRules({ rules }: Config): string | undefined {
   return rules
@@ -92,20 +80,17 @@ function ofRules({ rules }: Config): string | undefined {
 }
 
 /** JSON Merge Patch (RFC 7396): maps are merged, everything else is replaced, null takes a member out. */
-function merged(base: Json, patch: Json): Json {
+function merged(base: Members, patch: Members): Members {
   const result = new Map(Object.entries(base));
   for (const [name, value] of Object.entries(patch)) {
     const before = result.get(name);
     if (value === null) result.delete(name);
-    else if (value !== undefined) result.set(name, isMap(value) ? merged(isMap(before) ? before : {}, value) : value);
+    else if (value !== undefined)
+      result.set(name, isObject(value) ? merged(isObject(before) ? before : {}, value) : value);
   }
   return Object.fromEntries(result);
 }
 
-function mapped(map: Json, change: (name: string, value: unknown) => unknown): Json {
+function mapped(map: Members, change: (name: string, value: unknown) => unknown): Members {
   return Object.fromEntries(Object.entries(map).map(([name, value]) => [name, change(name, value)]));
-}
-
-function isMap(value: unknown): value is Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,8 +1,10 @@
 // Real credentials from the development Ory of `up`: sessions by their properties, tokens by their claims. Any other Ory
 // is not asked. Network, to loopback alone.
 import { Agent } from 'undici';
+import { parseObject } from '../../check/identity/ory-answer.ts';
 import { UserError } from '../user-error.ts';
 import { someOpaqueToken, someSessionToken } from './present.ts';
+import { causeOf } from './send.ts';
 import { createKey, sign } from './sign.ts';
 
 export interface DevelopmentOry {
@@ -23,52 +25,75 @@ const LIMIT_MS = 10_000;
 const LOOPBACK = /^(?:127\.0\.0\.1|localhost|\[::1\])$/;
 
 export function createDevelopmentOry(): DevelopmentOry {
-  const agent = new Agent({ headersTimeout: LIMIT_MS, bodyTimeout: LIMIT_MS, connect: { timeout: LIMIT_MS } });
-  const known = new Map<string, Promise<boolean>>();
+  const maker = new Maker();
   const foreignKey = createKey('unknown-key');
+  return {
+    async session(kratosUrl, session) {
+      // Nobody looks at it: any value does.
+      if (kratosUrl === undefined) return { token: someSessionToken(), cookie: someSessionToken() };
+      const made = await maker.make(kratosUrl, 'sessions', session);
+      return { token: made('session_token'), cookie: made('session_cookie') };
+    },
+    async token(origin, claims) {
+      if (origin === undefined) return await sign(claims, await foreignKey);
+      return (await maker.make(origin, 'tokens', claims))('access_token');
+    },
+    async opaqueToken(adminUrl, claims) {
+      if (adminUrl === undefined) return someOpaqueToken();
+      return (await maker.make(adminUrl, 'opaque-tokens', claims))('access_token');
+    },
+    foreignToken: async (claims) => await sign(claims, await foreignKey),
+    close: () => maker.close(),
+  };
+}
 
-  const isDevelopmentOry = async (url: string): Promise<boolean> => {
+class Maker {
+  readonly #agent = new Agent({ headersTimeout: LIMIT_MS, bodyTimeout: LIMIT_MS, connect: { timeout: LIMIT_MS } });
+  /** Whether it is a development Ory, by URL. */
+  readonly #known = new Map<string, Promise<boolean>>();
+
+  /** Its answer, by member. @throws {UserError} */
+  async make(url: string, what: What, content: object): Promise<(member: string) => string> {
+    const asked = this.#known.get(url) ?? this.#isDevelopmentOry(url);
+    this.#known.set(url, asked);
+    if (!(await asked)) throw new UserError(notMade(url, what));
+    const { status, text } = await this.#post(url, what, content);
+    const made = status === 201 ? parseObject(text) : undefined;
+    return (member) => {
+      const value = made?.[member];
+      if (typeof value === 'string') return value;
+      throw new UserError(`the development Ory at ${url} made no credential (${status})`);
+    };
+  }
+
+  async #post(url: string, what: What, content: object): Promise<{ readonly status: number; readonly text: string }> {
+    try {
+      const { statusCode, body } = await this.#agent.request({
+        ...target(`${url}/admin/development/${what}`),
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(content),
+      });
+      return { status: statusCode, text: await body.text() };
+    } catch (error) {
+      throw new UserError(`the development Ory at ${url} does not answer (${causeOf(error)})`);
+    }
+  }
+
+  async #isDevelopmentOry(url: string): Promise<boolean> {
     if (!LOOPBACK.test(new URL(url).hostname)) return false;
     try {
-      const { headers, body } = await agent.request({ ...target(`${url}/health/ready`), method: 'GET' });
+      const { headers, body } = await this.#agent.request({ ...target(`${url}/health/ready`), method: 'GET' });
       await body.dump();
       return headers['x-ory-envoy-development'] !== undefined;
     } catch {
       return false;
     }
-  };
-  const make = async (url: string, what: What, content: object) => {
-    const asked = known.get(url) ?? isDevelopmentOry(url);
-    known.set(url, asked);
-    if (!(await asked)) throw new UserError(notMade(url, what));
-    const { statusCode, body } = await agent.request({
-      ...target(`${url}/admin/development/${what}`),
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify(content),
-    });
-    const text = await body.text();
-    if (statusCode !== 201) throw new UserError(`the development Ory at ${url} made no credential (${statusCode})`);
-    return JSON.parse(text) as Readonly<Record<string, string>>;
-  };
-  return {
-    async session(kratosUrl, session) {
-      // Nobody looks at it: any value does.
-      if (kratosUrl === undefined) return { token: someSessionToken(), cookie: someSessionToken() };
-      const { session_token: token = '', session_cookie: cookie = '' } = await make(kratosUrl, 'sessions', session);
-      return { token, cookie };
-    },
-    async token(origin, claims) {
-      if (origin === undefined) return await sign(claims, await foreignKey);
-      return (await make(origin, 'tokens', claims))['access_token'] ?? '';
-    },
-    async opaqueToken(adminUrl, claims) {
-      if (adminUrl === undefined) return someOpaqueToken();
-      return (await make(adminUrl, 'opaque-tokens', claims))['access_token'] ?? '';
-    },
-    foreignToken: async (claims) => await sign(claims, await foreignKey),
-    close: () => agent.destroy(),
-  };
+  }
+
+  close(): Promise<void> {
+    return this.#agent.destroy();
+  }
 }
 
 function notMade(url: string, what: What): string {

@@ -7,7 +7,7 @@ import { claimsOf, sessionOf } from './credential.ts';
 import { createDevelopmentOry, type DevelopmentOry } from './development-ory.ts';
 import type { Judge } from './engine.ts';
 import { presentSession, presentToken, unsigned, withOtherSignature } from './present.ts';
-import { type Answer, send } from './send.ts';
+import { type Answer, causeOf, send } from './send.ts';
 import type { Outcome } from './verdict.ts';
 
 /** @throws {UserError} where no edge answers there. */
@@ -44,7 +44,7 @@ async function mustBeAnEdge(url: URL): Promise<void> {
       2,
     );
   });
-  const seen = readAnswer(answer, probe.method, []);
+  const seen = readAnswer(answer, probe, []);
   if (seen.kind === 'verdict' && seen.reason === 'path_ambiguous') return;
   throw new UserError(
     `what answers at ${url.origin} is no edge of ory-envoy: it does not refuse an ambiguous path as one does. Correct --edge.`,
@@ -69,7 +69,7 @@ async function judge(one: Case, parts: Parts): Promise<Outcome> {
   }
   return readAnswer(
     answer,
-    method,
+    one.request,
     parts.config.identityHeaders.map(({ name }) => name),
   );
 }
@@ -108,9 +108,4 @@ async function tokenOf(
     case undefined:
       return await ory.token(issuer, claims);
   }
-}
-
-function causeOf(error: unknown): string {
-  if (!(error instanceof Error)) return 'unknown';
-  return 'code' in error && typeof error.code === 'string' ? error.code : error.message;
 }

@@ -143,7 +143,10 @@ describe('what the application gets', () => {
 });
 
 test('a path is read as the edge reads it', async () => {
-  expect(await judge('request: { url: "/app/../open//%61\\\\b?x=/../" }')).toMatchObject({ status: 200, rule: 'open' });
+  expect(await judge('request: { url: "/app/../open//%61\\\\b?x=/../" }')).toMatchObject({
+    status: 200,
+    rule: { kind: 'rule', name: 'open' },
+  });
 });
 
 test('what Envoy leads to Ory is judged by no rule', async () => {

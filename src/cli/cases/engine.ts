@@ -6,10 +6,11 @@ import type { Log } from '../../check/log.ts';
 import { HeaderLines } from '../../check/request/header-lines.ts';
 import { createAnswerer } from '../../check/response/answer.ts';
 import type { Config } from '../../config/config.ts';
+import { introspected } from '../../dev/introspected.ts';
 import { createVerification } from '../../server/policies.ts';
 import { normalisedByEnvoy } from './as-envoy.ts';
 import type { Case } from './case.ts';
-import { claimsOf, introspected, sessionOf } from './credential.ts';
+import { claimsOf, sessionOf } from './credential.ts';
 import {
   presentSession,
   presentToken,
@@ -19,7 +20,7 @@ import {
   withOtherSignature,
 } from './present.ts';
 import { createKey, sign } from './sign.ts';
-import type { Outcome } from './verdict.ts';
+import type { Outcome, SeenRule } from './verdict.ts';
 
 export interface Judge {
   judge(one: Case): Promise<Outcome>;
@@ -69,7 +70,8 @@ async function judge(one: Case, config: Config, issuer: Issuer, nowMs: number): 
   const verdict = await createCheck({ config, clock, log, ...verification.parts })(check);
   const answer = createAnswerer(config, log, clock)(verdict, check);
   const note = log.note === undefined ? {} : { note: log.note };
-  const found = { kind: 'verdict', reason: answer.reason, rule: answer.rule ?? null, ...note } as const;
+  const rule: SeenRule = answer.rule === undefined ? { kind: 'none' } : { kind: 'rule', name: answer.rule };
+  const found = { kind: 'verdict', reason: answer.reason, rule, ...note } as const;
   if (answer.kind === 'allow')
     return {
       ...found,

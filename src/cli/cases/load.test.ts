@@ -149,7 +149,32 @@ describe('refused with the place and a way out', () => {
     [
       'a status that is no verdict',
       one('', 'status: 404'),
-      'c.yaml:2:34: cases[0].expect.status: not a value that is known here. Choose from 200, 302, 400, 401, 403, 503',
+      'c.yaml:2:34: cases[0].expect.status: not a value that is known here. Choose from 200, 302, 400, 401, 403, 431, 503',
+    ],
+    [
+      'a status in quotes',
+      one('', 'status: "200"'),
+      'c.yaml:2:34: cases[0].expect.status: not a value that is known here. Write it without quotes',
+    ],
+    [
+      'a date without a time',
+      one('request: { url: / }, credential: { session: { authenticated_at: 2024-01-01 } }'),
+      'c.yaml:2:105: cases[0].credential.session.authenticated_at: not a time. Write one such as 2030-01-31T12:00:00Z, or relative to now: -20m, +1h',
+    ],
+    [
+      'a time of nowhere',
+      one('request: { url: / }, credential: { session: { expires_at: "2024-01-01T00:00:00" } }'),
+      'c.yaml:2:99: cases[0].credential.session.expires_at: not a time. Write one such as 2030-01-31T12:00:00Z, or relative to now: -20m, +1h',
+    ],
+    [
+      'a JWT that is not active',
+      one('request: { url: / }, credential: { token: { active: false } }'),
+      'c.yaml:2:93: cases[0].credential.token.active: of a JWT nobody asks whether it is active. Write token_as: opaque, or exp: -1m',
+    ],
+    [
+      'a tunnel',
+      one('request: { method: CONNECT, url: / }'),
+      'c.yaml:2:60: cases[0].request.method: no method of a case, for it has no path. Choose another',
     ],
     [
       'a reason that never comes with its status',

@@ -11,7 +11,7 @@ import { statusesOf } from './verdict.ts';
 
 const CASES_FILE: FileKind<typeof casesSchema> = {
   schema: casesSchema,
-  words: schemaWords(casesSchema, { schemaFile: 'schema/cases.schema.json', numberFix: 'Put it in quotes' }),
+  words: schemaWords(casesSchema, { schemaFile: 'schema/cases.schema.json' }),
   advice: { ifEmpty: 'Begin with cases:', ifTooLarge: 'Split it: ory-envoy test takes one file at a time' },
 };
 

@@ -99,7 +99,13 @@ describe('for people', () => {
     if (!first || !second) throw new Error('no case');
     const results = [
       resultOf(first.case, { kind: 'unjudged', problem: 'no answer came (ECONNRESET)' }),
-      resultOf(second.case, { kind: 'verdict', status: 200, reason: undefined, rule: undefined, headers: undefined }),
+      resultOf(second.case, {
+        kind: 'verdict',
+        status: 200,
+        reason: undefined,
+        rule: { kind: 'unseen' },
+        headers: undefined,
+      }),
     ];
     expect(runText(whole(results, 'http://edge'), paint)).toMatchInlineSnapshot(`
       "cases.yaml, judged by http://edge
@@ -212,7 +218,13 @@ test('for programs: one object', async () => {
 });
 
 describe('what cannot be seen', () => {
-  const outside = { kind: 'verdict', status: 401, reason: undefined, rule: undefined, headers: undefined } as const;
+  const outside = {
+    kind: 'verdict',
+    status: 401,
+    reason: undefined,
+    rule: { kind: 'unseen' },
+    headers: undefined,
+  } as const;
   const judged = async (expected: string) => {
     const text = `cases: [{ name: a, request: { url: /app/x }, expect: { ${expected} } }]`;
     const [one] = parseCases(text, 'cases.yaml', CONFIG, {});
@@ -239,7 +251,7 @@ describe('what cannot be seen', () => {
 });
 
 describe('what is compared', () => {
-  const seen = { kind: 'verdict', status: 401, reason: 'session_invalid', rule: null } as const;
+  const seen = { kind: 'verdict', status: 401, reason: 'session_invalid', rule: { kind: 'none' } } as const;
   const headers = {
     identity: undefined,
     lines: [

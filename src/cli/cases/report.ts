@@ -4,7 +4,7 @@ import type { Config, Rule } from '../../config/config.ts';
 import { accessText, matchText } from '../rule-text.ts';
 import { table } from '../table.ts';
 import type { Case } from './case.ts';
-import { type Comparison, compare, type Outcome } from './verdict.ts';
+import { type Comparison, compare, type Outcome, type SeenRule, type SeenVerdict } from './verdict.ts';
 
 export interface CaseResult {
   readonly case: Case;
@@ -52,7 +52,8 @@ function happened(outcome: Outcome): string {
   if (outcome.kind === 'unjudged') return 'not judged';
   const { status, reason, rule } = outcome;
   const what = [String(status), reason].filter((part) => part !== undefined).join(' ');
-  return typeof rule === 'string' ? `${what}, rule ${rule}` : rule === null ? `${what}, no rule` : what;
+  if (rule.kind === 'unseen') return what;
+  return rule.kind === 'rule' ? `${what}, rule ${rule.name}` : `${what}, no rule`;
 }
 
 function details({ case: one, outcome, comparison }: CaseResult, file: string, config: Config): string[] {
@@ -62,25 +63,23 @@ function details({ case: one, outcome, comparison }: CaseResult, file: string, c
   for (const { of, expected, found } of comparison.differences) {
     rows.push([of, `expected ${expected}`], ['', `found    ${found}`]);
   }
-  if (outcome.kind === 'verdict') rows.push(...whyRows(one, outcome.reason, outcome.rule, outcome.note, config));
+  if (outcome.kind === 'verdict') rows.push(...whyRows(one, outcome, config));
   return table(rows);
 }
 
 /** Which rule was hit and what it asks, and the rule that was expected. */
-function whyRows(
-  { expect }: Case,
-  reason: string | undefined,
-  rule: string | null | undefined,
-  note: string | undefined,
-  { rules }: Config,
-): [string, string][] {
+function whyRows({ expect }: Case, { reason, rule, note }: SeenVerdict, { rules }: Config): [string, string][] {
   const rows: [string, string][] = [];
   if (reason !== undefined && Object.hasOwn(DENIALS, reason))
     rows.push(['because', DENIALS[reason as DenyReason].title.toLowerCase()]);
   if (note !== undefined) rows.push(['note', note]);
-  const names = new Set([rule, expect.rule].filter((name) => typeof name === 'string'));
+  const names = new Set([nameOf(rule), expect.rule]);
   for (const one of rules.filter(({ name }) => names.has(name))) rows.push([`rule ${one.name}`, ruleText(one)]);
   return rows;
+}
+
+function nameOf(rule: SeenRule): string | undefined {
+  return rule.kind === 'rule' ? rule.name : undefined;
 }
 
 function ruleText(rule: Rule): string {
@@ -114,9 +113,10 @@ function summary({ results, config }: Run, paint: Paint): string[] {
 
 /** Undefined where rules cannot be seen. */
 function rulesNotReached(results: readonly CaseResult[], { rules }: Config): readonly string[] | undefined {
-  const reached = results.map(({ outcome }) => (outcome.kind === 'verdict' ? outcome.rule : undefined));
-  if (reached.every((rule) => rule === undefined)) return undefined;
-  return rules.map(({ name }) => name).filter((name) => !reached.includes(name));
+  const seen = results.flatMap(({ outcome }) => (outcome.kind === 'verdict' ? [outcome.rule] : []));
+  if (seen.every(({ kind }) => kind === 'unseen')) return undefined;
+  const reached = new Set(seen.map(nameOf));
+  return rules.map(({ name }) => name).filter((name) => !reached.has(name));
 }
 
 function kindOf(of: string): string {
@@ -145,11 +145,11 @@ export function runJson({ file, config, edge, results }: Run): object {
   };
 }
 
-function seenJson({ status, reason, rule, headers, note }: Outcome & { kind: 'verdict' }): object {
+function seenJson({ status, reason, rule, headers, note }: SeenVerdict): object {
   return {
     status,
     reason,
-    rule,
+    rule: rule.kind === 'none' ? null : nameOf(rule),
     ...(headers?.identity ? { identity_headers: Object.fromEntries(headers.lines) } : {}),
     ...(note === undefined ? {} : { note }),
   };

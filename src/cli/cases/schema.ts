@@ -1,5 +1,6 @@
 // The file of cases, as written: the one source of its types and its JSON Schema. No I/O.
 import { z } from 'zod';
+import { rfc3339Ms } from '../../check/identity/rfc3339.ts';
 import { DENIALS, type Reason } from '../../check/reason.ts';
 import { isMoment } from './moment.ts';
 
@@ -8,7 +9,7 @@ const REASONS = ['session', 'token', 'anonymous', ...Object.keys(DENIALS), 'auth
   | Reason
   | 'authorizer_unreachable'
 )[];
-const STATUSES = [200, 302, 400, 401, 403, 503] as const;
+const STATUSES = [200, 302, 400, 401, 403, 431, 503] as const;
 
 /** RFC 9110, section 5.6.2. */
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$/;
@@ -31,7 +32,7 @@ const headerName = z.string().regex(TOKEN, 'not a header name; use letters, digi
 const time = z
   .string()
   .refine(
-    (text) => isMoment(text) || (!Number.isNaN(Date.parse(text)) && /^\d{4}-\d\d-\d\d/.test(text)),
+    (text) => isMoment(text) || !Number.isNaN(rfc3339Ms(text)),
     'not a time; write one such as 2030-01-31T12:00:00Z, or relative to now: -20m, +1h',
   )
   .nullish();
@@ -110,13 +111,20 @@ const credential = z
   .refine(
     ({ token, token_as }) => token_as === undefined || token !== undefined,
     'token_as without token; give token: {}',
-  );
+  )
+  .refine(({ token, token_as }) => token?.['active'] !== false || token_as === 'opaque', {
+    path: ['token', 'active'],
+    error: 'of a JWT nobody asks whether it is active; write token_as: opaque, or exp: -1m',
+  });
 
 const expectation = z.strictObject({
   status: z
     .literal([...STATUSES])
     .optional()
-    .meta({ description: '200: passed to the application. 302: sent to the login or to a second factor.' }),
+    .meta({
+      description:
+        '200: passed to the application. 302: sent to the login or to a second factor. 431: by a running edge alone, of headers that are too large.',
+    }),
   reason: z.enum(REASONS).optional().meta({ description: 'One of docs/reasons.md, or session, token, anonymous.' }),
   rule: z.string().nullish().meta({ description: 'The rule that decided; null: none.' }),
   headers: z
@@ -139,6 +147,7 @@ const oneCase = z.strictObject({
       method: z
         .string()
         .regex(/^[A-Z]{1,32}$/, 'not a method; write it in capitals, such as GET')
+        .refine((name) => name !== 'CONNECT', 'no method of a case, for it has no path; choose another')
         .default('GET')
         .meta({ description: 'In capitals.' }),
       url: z

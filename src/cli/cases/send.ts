@@ -62,3 +62,23 @@ async function read(response: IncomingMessage): Promise<Answer> {
 function isOfInterest({ headers, statusCode = 0 }: IncomingMessage): boolean {
   return statusCode >= 400 || headers['x-ory-envoy-development'] !== undefined;
 }
+
+/** The first line of this name; `name`: in lower case. */
+export function lineOf({ lines }: Answer, name: string): string | undefined {
+  return lines.find(([one]) => one === name)?.[1];
+}
+
+/** Of a gRPC message, which goes percent-encoded. */
+export function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+/** Why no answer came, in a word. */
+export function causeOf(error: unknown): string {
+  if (!(error instanceof Error)) return 'unknown';
+  return 'code' in error && typeof error.code === 'string' ? error.code : error.message;
+}

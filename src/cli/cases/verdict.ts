@@ -3,14 +3,19 @@ import { DENIALS } from '../../check/reason.ts';
 import type { HeaderLine } from './case.ts';
 import type { Expectation } from './schema.ts';
 
+/** The rule that decided, as far as it can be seen. */
+export type SeenRule =
+  | { readonly kind: 'unseen' }
+  | { readonly kind: 'none' }
+  | { readonly kind: 'rule'; readonly name: string };
+
 /** What was seen of a verdict; undefined is what cannot be seen from where it was judged. */
 export interface SeenVerdict {
   readonly kind: 'verdict';
   /** 200 stands for: passed to the application. */
   readonly status: number;
   readonly reason: string | undefined;
-  /** null: no rule was reached. */
-  readonly rule: string | null | undefined;
+  readonly rule: SeenRule;
   readonly headers: SeenHeaders | undefined;
   /** What else is worth knowing, in a sentence. */
   readonly note?: string;
@@ -56,12 +61,17 @@ export function compare(expect: Expectation, seen: SeenVerdict): Comparison {
   };
   look('status', text(expect.status) ?? impliedStatus(expect, seen), text(seen.status));
   look('reason', expect.reason, seen.reason);
-  look('rule', expect.rule === null ? 'none' : expect.rule, seen.rule === null ? 'none' : seen.rule);
+  look('rule', expect.rule === null ? 'none' : expect.rule, ruleText(seen.rule));
   for (const [name, value] of Object.entries(expect.headers ?? {})) {
     const lines = value === null ? [] : [value].flat();
     look(`headers.${name}`, headerText(lines), seen.headers && foundHeader(name, seen.headers));
   }
   return { differences, compared, notCompared };
+}
+
+function ruleText(rule: SeenRule): string | undefined {
+  if (rule.kind === 'unseen') return undefined;
+  return rule.kind === 'rule' ? rule.name : 'none';
 }
 
 /** What an expected reason says of the status, where the reason itself cannot be seen. */

@@ -120,9 +120,9 @@ describe('the filters', () => {
     expect(filter(SELF_HOSTED_TOKENS, 'jwt_authn').providers.hydra.clock_skew_seconds).toBe(59);
   });
 
-  test('wait for two calls to Ory and some more', () => {
-    expect(filter(EVERYTHING, 'ext_authz').http_service.server_uri.timeout).toBe('1.5s');
-    expect(filter(SMALLEST, 'ext_authz').http_service.server_uri.timeout).toBe('4.5s');
+  test('wait for three calls to Ory and some more', () => {
+    expect(filter(EVERYTHING, 'ext_authz').http_service.server_uri.timeout).toBe('2s');
+    expect(filter(SMALLEST, 'ext_authz').http_service.server_uri.timeout).toBe('6.5s');
   });
 
   test('fail closed', () => {

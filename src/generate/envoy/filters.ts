@@ -137,9 +137,12 @@ function extAuthz(config: Config, plan: Plan, transport: Transport): Block {
   };
 }
 
-/** Two calls to Ory (a session, then a token) and some room: the authorizer's own 503 says more than a timeout. */
+/**
+ * Three calls to Ory (one for a session that was under way and came too early, the session's own, the token's) and some
+ * room: the authorizer's own 503 says more than a timeout.
+ */
 function checkTimeout(config: Config): string {
-  return seconds(2 * config.oryTimeoutMs + 500);
+  return seconds(3 * config.oryTimeoutMs + 500);
 }
 
 /** A check changes nothing, so it may be asked twice. */

@@ -30,7 +30,7 @@ export function listener(config: Config, plan: Plan, transport: Transport): Bloc
                 'type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager',
               stat_prefix: 'edge',
               codec_type: 'AUTO',
-              access_log: [accessLog()],
+              access_log: [accessLog(plan)],
               ...connectionLimits(),
               ...connectionManager(config, plan, transport),
               route_config: routeConfig(plan),
@@ -57,7 +57,7 @@ export function connectionManager(config: Config, plan: Plan, transport: Transpo
     internal_address_config: { cidr_ranges: [{ address_prefix: '0.0.0.0', prefix_len: 32 }] },
     server_header_transformation: 'PASS_THROUGH',
     upgrade_configs: [{ upgrade_type: 'websocket' }],
-    local_reply_config: localReplyConfig(transport, plan),
+    local_reply_config: localReplyConfig(transport, plan, config.edge.publicUrl),
     http_filters: httpFilters(config, plan, transport),
   };
 }

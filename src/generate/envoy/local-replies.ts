@@ -35,14 +35,10 @@ function setHeader(key: string, value: string): Block {
   return { header: { key, value }, append_action: 'OVERWRITE_IF_EXISTS_OR_ADD' };
 }
 
-export function localReplyConfig(transport: Transport, { authorizer, corsOrigins }: Plan): Block {
+export function localReplyConfig(transport: Transport, { authorizer, corsOrigins }: Plan, publicUrl: string): Block {
   return {
     mappers: [
-      ...(authorizer
-        ? fromTheAuthorizer(transport, corsOrigins)
-        : corsOrigins.length === 0
-          ? []
-          : [deniedForPages(corsOrigins)]),
+      ...(authorizer ? fromTheAuthorizer(transport, corsOrigins) : fromEnvoyAlone(corsOrigins, publicUrl)),
       {
         [COMMENT]: 'Errors of Envoy’s own are in no cache.',
         filter: statusFilter('GE', 400),
@@ -80,13 +76,44 @@ function unreachableForPages(unreachable: readonly Block[], corsOrigins: readonl
   };
 }
 
-/** Nor can it be asked here: the page of any rule's `cors` may read the refusal of a token. */
-function deniedForPages(corsOrigins: readonly string[]): Block {
+/** jwt_authn writes the whole URL of the request into its challenge, query included, and escapes nothing (Envoy 1.40). */
+function fromEnvoyAlone(corsOrigins: readonly string[], publicUrl: string): Block[] {
+  const challenges: readonly (readonly [comment: string, filters: readonly Block[], challenge: string | undefined])[] =
+    [
+      ['No token.', [statusFilter('EQ', 401), withoutAuthorization()], `Bearer realm="${publicUrl}"`],
+      ['A token that is refused.', [statusFilter('EQ', 401)], `Bearer realm="${publicUrl}", error="invalid_token"`],
+      ['Any other refusal.', [statusFilter('GE', 400)], undefined],
+    ];
+  return challenges.flatMap(([comment, filters, challenge]) => {
+    const headers = [NO_STORE, ...(challenge === undefined ? [] : [setHeader('www-authenticate', challenge)])];
+    return [
+      ...(corsOrigins.length === 0 ? [] : [forPages(comment, filters, headers, corsOrigins)]),
+      { [COMMENT]: comment, filter: all(filters), headers_to_add: headers },
+    ];
+  });
+}
+
+/** Which rule it was cannot be asked here: the page of any rule's `cors` may read the refusal of a token. */
+function forPages(
+  comment: string,
+  filters: readonly Block[],
+  headers: readonly Block[],
+  corsOrigins: readonly string[],
+): Block {
   return {
-    [COMMENT]: 'A page of another origin that a rule names may read that it was refused.',
-    filter: { and_filter: { filters: [statusFilter('GE', 400), fromOneOf(corsOrigins)] } },
-    headers_to_add: [NO_STORE, ...readableBy('www-authenticate')],
+    [COMMENT]: `${comment} A page of another origin that a rule names may read it.`,
+    filter: all([...filters, fromOneOf(corsOrigins)]),
+    headers_to_add: [...headers, ...readableBy('www-authenticate')],
   };
+}
+
+function all(filters: readonly Block[]): Block {
+  const [only] = filters;
+  return filters.length === 1 && only ? only : { and_filter: { filters } };
+}
+
+function withoutAuthorization(): Block {
+  return { header_filter: { header: { name: 'authorization', present_match: true, invert_match: true } } };
 }
 
 function fromOneOf(origins: readonly string[]): Block {

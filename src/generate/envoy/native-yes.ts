@@ -22,7 +22,7 @@ const TOKEN_PREFIX = 'ory_token_';
 const RULE_PREFIX = 'ory_';
 /** Under the name of the RBAC filter, `<prefix>shadow_engine_result` is `allowed` on a yes. */
 const RESULT = 'shadow_engine_result';
-const POLICY = 'shadow_effective_policy_id';
+const POLICY = 'effective_policy_id';
 
 /** In this order, after jwt_authn. */
 export function nativeFilters({ tokens, authorizer }: Plan): Value[] {
@@ -59,7 +59,9 @@ export function unlessNativeYes(): Block {
 }
 
 /** For the access log: `token` or `anonymous`. */
-export const NATIVE_REASON = `%DYNAMIC_METADATA(${RBAC}:${RULE_PREFIX}${POLICY})%`;
+export function nativeReason({ authorizer }: Plan): string {
+  return `%DYNAMIC_METADATA(${RBAC}:${authorizer ? `${RULE_PREFIX}shadow` : 'enforced'}_${POLICY})%`;
+}
 
 /** What a route says to the RBAC filter. The names of its policies are reasons. */
 export function nativeRoute(

@@ -346,3 +346,30 @@ describe('memory', () => {
     expect(rig.verifier.calls).toBe(120_000);
   });
 });
+
+test('large identities push out others: the memory is bounded in bytes too', async () => {
+  const { verifier, ask } = setup();
+  const fat = (value: string): Verification => {
+    const session = { id: value, active: true, identity: { id: value, traits: { note: 'x'.repeat(1_000_000) } } };
+    return { ...yes(value), identity: { kind: 'session', session, expiresAtMs: undefined } } as Verification;
+  };
+  verifier.answer = ({ value }) => fat(value);
+  for (let i = 0; i < 20; i++) await ask(token(`fat-${i}`));
+  expect(verifier.calls).toBe(20);
+  await ask(token('fat-19'));
+  expect(verifier.calls).toBe(20);
+  for (let i = 0; i < 20; i++) await ask(token(`fat-${i}`));
+  // 8 MiB hold eight of them: whoever asks in order finds none of those that were pushed out.
+  expect(verifier.calls).toBe(40);
+});
+
+test('what is nested too deeply to be written out is used, and not remembered', async () => {
+  const { verifier, ask } = setup();
+  const deep = JSON.parse(`${'['.repeat(100_000)}${']'.repeat(100_000)}`);
+  const session = { id: 'x', active: true, deep };
+  verifier.answer = () =>
+    ({ ...yes(), identity: { kind: 'session', session, expiresAtMs: undefined } }) as Verification;
+  expect(await ask()).toMatchObject({ kind: 'verified' });
+  expect(await ask()).toMatchObject({ kind: 'verified' });
+  expect(verifier.calls).toBe(2);
+});

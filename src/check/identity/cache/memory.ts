@@ -28,6 +28,11 @@ type Refusal = Extract<Verification, { kind: 'rejected' }>;
 /** Garbage costs nothing to make: what is remembered of it is bounded apart, and pushes out no identity. */
 const MAX_NEGATIVE_ENTRIES = 10_000;
 
+/** On the average: whoever fills a trait with a megabyte pushes out others, and does not fill the memory. */
+const MEAN_IDENTITY_BYTES = 4_096;
+/** So that few entries still hold a large one. */
+const MIN_CACHE_BYTES = 8 * 1024 * 1024;
+
 export class IdentityCache {
   readonly #options: IdentityCacheOptions;
   readonly #identities: LRUCache<string, Remembered>;
@@ -36,7 +41,11 @@ export class IdentityCache {
 
   constructor(options: IdentityCacheOptions) {
     this.#options = options;
-    this.#identities = new LRUCache({ max: options.maxEntries });
+    this.#identities = new LRUCache({
+      max: options.maxEntries,
+      maxSize: Math.max(options.maxEntries * MEAN_IDENTITY_BYTES, MIN_CACHE_BYTES),
+      sizeCalculation: ({ identity }) => bytesOf(identity),
+    });
     this.#refusals = new LRUCache({ max: Math.min(options.maxEntries, MAX_NEGATIVE_ENTRIES) });
   }
 
@@ -117,6 +126,15 @@ export class IdentityCache {
     const entry = this.#identities.get(key);
     if (!entry || !verifier.stillTrusted(entry.identity) || !enough(entry.identity)) return undefined;
     return within(this.#options.clock(), entry.from, entry.staleUntil) ? verified(entry.identity) : undefined;
+  }
+}
+
+/** Of its JSON; what is too deep to be written out is too large to be remembered. */
+function bytesOf(identity: Identity): number {
+  try {
+    return 1 + JSON.stringify(identity.kind === 'session' ? identity.session : identity.claims).length;
+  } catch {
+    return Number.MAX_SAFE_INTEGER;
   }
 }
 
