@@ -107,8 +107,9 @@ function at(path: string, n: number, change: (char: string) => string): string {
   return path.slice(0, index) + change(path.charAt(index)) + path.slice(index + 1);
 }
 
+/** Without a blank as it is: it would end the path, and what follows would be no HTTP. */
 export function changePath(path: string, change: PathChange, n: number): string {
-  return CHANGES[change](path, n);
+  return CHANGES[change](path, n).replaceAll(' ', '%20');
 }
 
 /** A path that nobody changes on the way: it needs no asking what Envoy makes of it. */
