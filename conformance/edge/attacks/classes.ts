@@ -426,7 +426,10 @@ export const CLASSES: readonly AttackClass[] = [
     attack: 'A method in other case (`delete`), which HTTP/2 carries and some applications fold',
     defence: 'Methods of capitals and hyphens alone; with any other there are two readings',
     where: ['src/check/request/normalise.ts'],
-    tests: ['paths.test.ts: a method that an application could take for another is refused'],
+    tests: [
+      'paths.test.ts: a method that an application could take for another is refused',
+      'paths.test.ts: the authorizer refuses it by itself',
+    ],
     without: 'a rule for DELETE is passed as a rule for everything else',
   },
   {

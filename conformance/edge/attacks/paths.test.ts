@@ -194,6 +194,18 @@ describe(attack('method'), () => {
       },
     );
   });
+
+  it('the authorizer refuses it by itself', async () => {
+    const grpc = grpcClient(attacked.edges.http.authorizerGrpc);
+    try {
+      for (const method of ['', 'delete', 'Get', 'gET', 'GET ', 'M1']) {
+        const { metadata } = wireAnswer(await grpc.check(wireCheck({ method, target: '/doc/x' })));
+        expect([method, metadata['ory-reason']]).toEqual([method, 'path_ambiguous']);
+      }
+    } finally {
+      grpc.close();
+    }
+  });
 });
 
 describe(attack(5), () => {
