@@ -309,7 +309,10 @@ describe.each(TRANSPORTS)('checks over %s', (transport) => {
 
   test('verified claims are there for a filter of one’s own, and what a client claims is not', async () => {
     const tenant = async (token: string | undefined) =>
-      headerOf((await outcome('/any/x', token, ['x-tenant: forged'])).seen ?? { headers: [] }, 'x-tenant');
+      headerOf(
+        (await outcome('/any/x', token, ['x-tenant: forged', 'X_Tenant: forged'])).seen ?? { headers: [] },
+        'x-tenant',
+      );
     expect(await tenant(await sign(key, claims({ ext: { tenant: 'acme' } })))).toEqual(['acme']);
     expect(await tenant(await sign(key, claims()))).toEqual([]);
     expect(await tenant(await sign(unpublished, claims({ ext: { tenant: 'acme' } })))).toEqual([]);
