@@ -425,10 +425,11 @@ export const CLASSES: readonly AttackClass[] = [
     id: 'method',
     attack: 'A method in other case (`delete`), which HTTP/2 carries and some applications fold',
     defence: 'Methods of capitals and hyphens alone; with any other there are two readings',
-    where: ['src/check/request/normalise.ts'],
+    where: ['src/check/request/normalise.ts', 'src/generate/envoy/routes.ts'],
     tests: [
       'paths.test.ts: a method that an application could take for another is refused',
       'paths.test.ts: the authorizer refuses it by itself',
+      'connections.test.ts: a method that is not in capitals reaches nobody, on an open rule either',
     ],
     without: 'a rule for DELETE is passed as a rule for everything else',
   },

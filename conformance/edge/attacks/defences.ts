@@ -969,6 +969,15 @@ export const REMOVALS: readonly Removal[] = [
     name: 'the authorizer refuses it by itself',
   },
   {
+    id: 'method',
+    what: 'Envoy’s refusal of it',
+    file: ROUTES,
+    from: "const PLAIN_METHOD = '[A-Z]+(?:-[A-Z]+)*';",
+    to: "const PLAIN_METHOD = '.*';",
+    test: 'connections.test.ts',
+    name: 'a method that is not in capitals reaches nobody',
+  },
+  {
     id: 'any-of',
     what: 'the one reading of a bearer',
     file: EXTRACT,
