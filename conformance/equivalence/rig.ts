@@ -68,6 +68,7 @@ export class Rig {
     return {
       ask: async (compared) => {
         await Promise.all(prepared.map((one, i) => this.#askAll(one, edges, i, engines[i] as Policies, compared)));
+        this.#ory.answers.forget();
       },
       close: async () => {
         await Promise.all([edges.close(), ...engines.map((one) => one.close())]);
