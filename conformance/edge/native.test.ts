@@ -151,7 +151,6 @@ describe.each(TRANSPORTS)('checks over %s', (transport) => {
     ['no audience', { aud: undefined }],
     ['no expiry', { exp: undefined }],
     ['an expiry that is no time', { exp: 1e13 }],
-    ['an expiry at the end of the clock skew', { exp: now() - 60 }],
     ['a start in the future', { nbf: now() + 3_600 }],
     ['a start that is no time', { nbf: -1e13 }],
     ['a time of issue that is no time', { iat: 1e13 }],
