@@ -309,7 +309,7 @@ describe.each(TRANSPORTS)('the check, checks over %s', (transport) => {
     ];
     const seen = echoed(await get(rig.port, '/app/x', forged));
     expect(headerOf(lastCheck(), 'ory-status-via')).toEqual(transport === 'http' ? ['metadata'] : []);
-    expect(headerOf(lastCheck(), 'x-envoy-expected-rq-timeout-ms')).toEqual(transport === 'http' ? ['2500'] : []);
+    expect(headerOf(lastCheck(), 'x-envoy-expected-rq-timeout-ms')).toEqual(transport === 'http' ? ['3500'] : []);
     expect(headerOf(lastCheck(), 'x-request-id')).not.toEqual(['mine']);
     expect(seen.headers.filter(([name]) => /^(?:ory|x-envoy-(?!external-address))/.test(name))).toEqual([]);
   });

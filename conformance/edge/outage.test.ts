@@ -154,7 +154,9 @@ describe.each(TRANSPORTS)('the authorizer, checks over %s', (transport) => {
     try {
       expectOutage(await withSession(token), 'authorizer_unreachable');
       expect((await get([], '/public/x')).status).toBe(200);
-      expectOutage(await get([], '/'), 'authorizer_unreachable');
+      // Who brings no credential is nobody, and Envoy knows that by itself; of the others only the authorizer could say who.
+      expect((await get([], '/')).status).toBe(200);
+      expectOutage(await get([['X-Session-Token', token]], '/'), 'authorizer_unreachable');
     } finally {
       await edge.authorizer.start();
     }

@@ -146,12 +146,14 @@ function checkTimeout(config: Config): string {
 }
 
 /** A check changes nothing, so it may be asked twice. */
-const CHECK_RETRY: Block = {
-  num_retries: 1,
-  retry_on: 'connect-failure,refused-stream,reset',
-  // The default waits up to a second.
-  retry_back_off: { base_interval: '0.025s', max_interval: '0.25s' },
-};
+function checkRetry(config: Config): Block {
+  return {
+    num_retries: 1,
+    retry_on: 'connect-failure,refused-stream,reset',
+    // By default the second ask waits up to a second. Envoy takes `max_interval` for the bound of one try as well (1.40).
+    retry_back_off: { base_interval: '0.025s', max_interval: checkTimeout(config) },
+  };
+}
 
 function httpService(config: Config, plan: Plan): Block {
   return {
@@ -161,7 +163,7 @@ function httpService(config: Config, plan: Plan): Block {
         cluster: AUTHORIZER_CLUSTER,
         timeout: checkTimeout(config),
       },
-      retry_policy: CHECK_RETRY,
+      retry_policy: checkRetry(config),
       authorization_request: {
         headers_to_add: [{ key: WIRE.statusVia, value: 'metadata' }, ...nativeFindings(plan)],
       },
@@ -182,7 +184,7 @@ function grpcService(config: Config, plan: Plan): Block {
     grpc_service: {
       envoy_grpc: { cluster_name: AUTHORIZER_CLUSTER, max_receive_message_length: MAX_ANSWER_BYTES },
       timeout: checkTimeout(config),
-      retry_policy: CHECK_RETRY,
+      retry_policy: checkRetry(config),
       ...(plan.tokens ? { initial_metadata: nativeFindings(plan) } : {}),
     },
     // Two lines of one credential stay two: joined, they could be read as one.
