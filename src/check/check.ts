@@ -4,8 +4,8 @@ import type { Config, Requirement, Rule } from '../config/config.ts';
 import type { Clock } from './clock.ts';
 import { type BearerReading, bearerReading, extract } from './credential/extract.ts';
 import { type Attempt, attemptWith, attemptWithout, strongest, unmet } from './decide.ts';
-import type { IdentityCache } from './identity/cache/memory.ts';
-import type { Identity, Verification, Verifier } from './identity/identity.ts';
+import type { CachedVerification, IdentityCache } from './identity/cache/memory.ts';
+import type { Identity, Verifier } from './identity/identity.ts';
 import { type Log, ThrottledLog } from './log.ts';
 import type { CheckRequest } from './request/check-request.ts';
 import { normalise } from './request/normalise.ts';
@@ -56,8 +56,8 @@ async function judge(request: CheckRequest, findRule: FindRule, parts: CheckPart
   for (const requirement of rule.access.anyOf) {
     const attempt = await attemptOne(request, requirement, reading, settled, parts);
     if (attempt.kind === 'satisfied') {
-      const { identity, setCookie } = attempt;
-      return { kind: 'allow', reason: identity.kind, rule, identity, setCookie };
+      const { identity, setCookie, remember } = attempt;
+      return { kind: 'allow', reason: identity.kind, rule, identity, setCookie, remember };
     }
     failed.push(attempt);
   }
@@ -74,7 +74,7 @@ async function judge(request: CheckRequest, findRule: FindRule, parts: CheckPart
 }
 
 /** What the one credential of a kind has come to in this check: several alternatives ask once, and wait for one outage. */
-type Settled = Map<Requirement['kind'], Verification>;
+type Settled = Map<Requirement['kind'], CachedVerification>;
 
 async function attemptOne(
   request: CheckRequest,
@@ -96,7 +96,7 @@ async function attemptOne(
       before)
     : await parts.cache.verify(extraction.credential, verifier, enough);
   settled.set(requirement.kind, verification);
-  return attemptWith(verification, requirement, parts.clock());
+  return attemptWith(verification, extraction.credential, requirement, parts.clock());
 }
 
 /** A browser's question before a request carries no identity, whatever stands beside it. */
@@ -106,7 +106,7 @@ function preflight({ origin }: CheckRequest, rule: Rule): Verdict {
 }
 
 function anonymous(rule: Rule): Verdict {
-  return { kind: 'allow', reason: 'anonymous', rule, identity: undefined, setCookie: [] };
+  return { kind: 'allow', reason: 'anonymous', rule, identity: undefined, setCookie: [], remember: undefined };
 }
 
 /** jwt_authn's codes for "no token" and "not a JWT": that it cannot say yes to these is no surprise. */

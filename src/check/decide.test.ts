@@ -1,6 +1,7 @@
 // What an identity must be like to satisfy a rule: never a yes by what cannot be read.
 import { describe, expect, test } from 'vitest';
 import type { ClaimRequirement, Requirement, SessionRequirement } from '../config/config.ts';
+import type { Credential } from './credential/credential.ts';
 import { type Attempt, attemptWith, strongest, unmet } from './decide.ts';
 import type { Identity, Json, JsonObject } from './identity/identity.ts';
 
@@ -94,10 +95,13 @@ describe('the age of a session', () => {
   });
 });
 
+const CREDENTIAL: Credential = { kind: 'session_token', value: 't' };
+
 describe('what a person is asked for at Kratos', () => {
   const refusal = (given: Partial<SessionRequirement>, of: JsonObject) =>
     attemptWith(
-      { kind: 'verified', identity: session(of), cacheForMs: undefined, setCookie: [] },
+      { kind: 'verified', identity: session(of), cacheForMs: undefined, setCookie: [], freshUntilMs: NOW },
+      CREDENTIAL,
       sessionWith(given),
       NOW,
     );
@@ -117,7 +121,7 @@ describe('what a person is asked for at Kratos', () => {
   test('is what Kratos says where it says no itself, whatever the rule is', () => {
     const said = { kind: 'rejected', reason: 'aal_insufficient', ory: false } as const;
     for (const requirement of [sessionWith({}), sessionWith({ aal: 'aal1' }), sessionWith({ maxAgeMs: 1 })]) {
-      expect(attemptWith({ ...said, remedyUrl: 'https://k/x' }, requirement, NOW)).toMatchObject({
+      expect(attemptWith({ ...said, remedyUrl: 'https://k/x' }, CREDENTIAL, requirement, NOW)).toMatchObject({
         kind: 'refused',
         reason: 'aal_insufficient',
         remedyUrl: 'https://k/x',
@@ -125,12 +129,18 @@ describe('what a person is asked for at Kratos', () => {
       });
     }
     const ended = { kind: 'rejected', reason: 'session_invalid', ory: true } as const;
-    expect(attemptWith(ended, sessionWith({ aal: 'aal2' }), NOW)).toMatchObject({ loginQuery: undefined });
+    expect(attemptWith(ended, CREDENTIAL, sessionWith({ aal: 'aal2' }), NOW)).toMatchObject({ loginQuery: undefined });
   });
 
   test('is nothing for a token', () => {
-    const verification = { kind: 'verified', identity: token({}), cacheForMs: undefined, setCookie: [] } as const;
-    const lacking = attemptWith(verification, { ...TOKEN, scopes: ['a'] }, NOW);
+    const verification = {
+      kind: 'verified',
+      identity: token({}),
+      cacheForMs: undefined,
+      setCookie: [],
+      freshUntilMs: NOW,
+    } as const;
+    const lacking = attemptWith(verification, CREDENTIAL, { ...TOKEN, scopes: ['a'] }, NOW);
     expect(lacking).toMatchObject({ kind: 'refused', reason: 'scope_insufficient', loginQuery: undefined });
   });
 });

@@ -1,10 +1,12 @@
 // From a rule and what a credential turned out to be, to allow or deny. No I/O.
 import type { ClaimRequirement, Requirement, SessionRequirement, TokenRequirement } from '../config/config.ts';
-import type { Extraction } from './credential/credential.ts';
+import type { Credential, Extraction } from './credential/credential.ts';
+import type { CachedVerification, Verified } from './identity/cache/memory.ts';
 import { isRounded, scopesOf, valueAt } from './identity/claims.ts';
-import type { Identity, JsonObject, Verification } from './identity/identity.ts';
+import type { Identity, JsonObject } from './identity/identity.ts';
 import { rfc3339Ms } from './identity/rfc3339.ts';
 import type { RejectReason, UnavailableReason } from './reason.ts';
+import type { Remember } from './verdict.ts';
 
 /** How one alternative of a rule came out. */
 export type Attempt =
@@ -18,7 +20,12 @@ export type Attempt =
       readonly loginQuery?: LoginQuery | undefined;
     }
   | { readonly kind: 'unavailable'; readonly reason: UnavailableReason; readonly retryAfterSeconds: number | undefined }
-  | { readonly kind: 'satisfied'; readonly identity: Identity; readonly setCookie: readonly string[] };
+  | {
+      readonly kind: 'satisfied';
+      readonly identity: Identity;
+      readonly setCookie: readonly string[];
+      readonly remember: Remember | undefined;
+    };
 
 /**
  * What Kratos's login flow is asked for, so that a living session becomes one that satisfies the rule. Each renews
@@ -40,7 +47,12 @@ export function attemptWithout(extraction: Exclude<Extraction, { kind: 'found' }
 }
 
 /** Of a credential that was verified: whether it is what the requirement asks for. */
-export function attemptWith(verification: Verification, requirement: Requirement, nowMs: number): Attempt {
+export function attemptWith(
+  verification: CachedVerification,
+  credential: Credential,
+  requirement: Requirement,
+  nowMs: number,
+): Attempt {
   switch (verification.kind) {
     case 'rejected':
       return {
@@ -56,7 +68,12 @@ export function attemptWith(verification: Verification, requirement: Requirement
       const reason = unmet(verification.identity, requirement, nowMs);
       return reason
         ? { kind: 'refused', reason, requirement, loginQuery: loginQueryFor(reason, requirement) }
-        : { kind: 'satisfied', identity: verification.identity, setCookie: verification.setCookie };
+        : {
+            kind: 'satisfied',
+            identity: verification.identity,
+            setCookie: verification.setCookie,
+            remember: remember(verification, credential, requirement),
+          };
     }
   }
 }
@@ -82,6 +99,24 @@ function unmetBySession(
   const ageMs = nowMs - authenticatedAt(session);
   // Not "older": a time that cannot be read is too old as well, and so is one that has not come yet.
   return ageMs < maxAgeMs && ageMs >= -MAX_CLOCK_DIFFERENCE_MS ? undefined : 'session_too_old';
+}
+
+/** Until when the same credential satisfies the requirement, as far as is known now. */
+function remember(
+  { identity, freshUntilMs }: Verified,
+  credential: Credential,
+  requirement: Requirement,
+): Remember | undefined {
+  // A JWT is Envoy's to judge: what the edge remembered of it would outlive its key.
+  if (identity.kind === 'token' && identity.proof === 'key') return undefined;
+  return { credential, untilMs: Math.min(freshUntilMs, tooOldFromMs(identity, requirement)) };
+}
+
+/** The moment at which `max_age` ends. */
+function tooOldFromMs(identity: Identity, requirement: Requirement): number {
+  return identity.kind === 'session' && requirement.kind === 'session' && requirement.maxAgeMs !== undefined
+    ? authenticatedAt(identity.session) + requirement.maxAgeMs
+    : Number.POSITIVE_INFINITY;
 }
 
 /** How far Kratos's clock may be ahead: a login that has just happened must not be one of the future. */

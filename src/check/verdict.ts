@@ -1,5 +1,6 @@
 // The outcome of a check, before a transport writes it. No I/O.
 import type { Requirement, Rule } from '../config/config.ts';
+import type { Credential } from './credential/credential.ts';
 import type { LoginQuery } from './decide.ts';
 import type { Identity } from './identity/identity.ts';
 import type { AllowReason, DenyReason } from './reason.ts';
@@ -11,6 +12,14 @@ export interface Allow {
   /** Undefined for a request that is let through without one. */
   readonly identity: Identity | undefined;
   readonly setCookie: readonly string[];
+  /** What this yes rests on, and until when; undefined where nobody may go by it without asking. */
+  readonly remember: Remember | undefined;
+}
+
+export interface Remember {
+  readonly credential: Credential;
+  /** By the clock of the check. */
+  readonly untilMs: number;
 }
 
 export interface Deny {

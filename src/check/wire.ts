@@ -8,6 +8,10 @@ export const WIRE = {
   policy: 'ory-policy',
   /** On a check: the code with which jwt_authn refused a token; absent where it did not. Never a reason for a yes. */
   jwtFailure: 'ory-jwt-failure',
+  /** On a check: the rule and the credential that the edge cache looked up, and did not find. */
+  edgeKey: 'ory-edge-key',
+  /** On a yes that the edge cache may remember: for how many milliseconds, from before the check. */
+  cacheFor: 'ory-cache-for',
   /** On an answer: the status that the client is to get. */
   status: 'ory-status',
   /** On every answer: why. */
@@ -15,3 +19,13 @@ export const WIRE = {
   /** On every answer that a rule led to: its name. */
   rule: 'ory-rule',
 } as const;
+
+/** On a yes that the edge cache may remember: an identity header's value, under this name before its own. */
+export function wireIdentity(header: string): string {
+  return `ory-${header}`;
+}
+
+/** The name of a rule's route. Where several policies are about, a yes of one is not remembered for another. */
+export function routeName(rule: string, policy: string | undefined): string {
+  return policy === undefined ? rule : `${rule}@${policy}`;
+}

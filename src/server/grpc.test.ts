@@ -21,7 +21,14 @@ const config = parseConfig('ory: { url: https://ory.example }\nedge: { upstream:
 });
 const [rule] = config.rules;
 if (!rule) throw new Error('no rule');
-const YES: Verdict = { kind: 'allow', reason: 'anonymous', rule, identity: undefined, setCookie: [] };
+const YES: Verdict = {
+  kind: 'allow',
+  reason: 'anonymous',
+  rule,
+  identity: undefined,
+  setCookie: [],
+  remember: undefined,
+};
 const CHECK = '/envoy.service.auth.v3.Authorization/Check';
 const HEALTH = '/grpc.health.v1.Health/Check';
 

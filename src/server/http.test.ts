@@ -14,7 +14,14 @@ const config = parseConfig('ory: { url: https://ory.example }\nedge: { upstream:
 });
 const [rule] = config.rules;
 if (!rule) throw new Error('no rule');
-const YES: Verdict = { kind: 'allow', reason: 'anonymous', rule, identity: undefined, setCookie: [] };
+const YES: Verdict = {
+  kind: 'allow',
+  reason: 'anonymous',
+  rule,
+  identity: undefined,
+  setCookie: [],
+  remember: undefined,
+};
 const KEPT = 'GET /a?b HTTP/1.1\r\nhost: app.example\r\n\r\n';
 const GET = 'GET /a?b HTTP/1.1\r\nhost: app.example\r\nconnection: close\r\n\r\n';
 

@@ -84,7 +84,7 @@ async function answer(
 ): Promise<void> {
   try {
     const httpCheck = readHttpCheck(message);
-    const { check, writeHttp } = judge(httpCheck.policy);
+    const { check, writeHttp } = judge(httpCheck.request.policy);
     const verdict = await check(httpCheck.request);
     if (response.destroyed) return;
     // A connection that lived on would hold up the close.

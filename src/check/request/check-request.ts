@@ -20,6 +20,10 @@ export interface CheckRequest {
   readonly secFetchMode: string | undefined;
   readonly secFetchDest: string | undefined;
   readonly requestId: string | undefined;
+  /** The policy that the route belongs to; undefined from an Envoy that does not say. */
+  readonly policy: string | undefined;
+  /** What the edge cache looked up and did not find; undefined where it did not look. */
+  readonly edgeKey: string | undefined;
   /** What Envoy's jwt_authn made of the token: its code of failure, or undefined. For the log alone. */
   readonly jwtFailure: number | undefined;
 }

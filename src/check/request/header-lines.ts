@@ -12,6 +12,8 @@ const SINGLE = new Set<string>([
   'sec-fetch-dest',
   'x-request-id',
   WIRE.jwtFailure,
+  WIRE.policy,
+  WIRE.edgeKey,
 ]);
 
 /** Every line of a credential is kept: a hidden duplicate is a second reading. */
@@ -69,6 +71,8 @@ export class HeaderLines {
       secFetchMode: single['sec-fetch-mode'],
       secFetchDest: single['sec-fetch-dest'],
       requestId: single['x-request-id'],
+      policy: single[WIRE.policy],
+      edgeKey: single[WIRE.edgeKey],
       jwtFailure: failureCode(single[WIRE.jwtFailure]),
     };
   }

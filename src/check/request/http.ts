@@ -9,8 +9,6 @@ export interface HttpCheck {
   readonly request: CheckRequest;
   /** Whether the generated Envoy asked for `ory-status`. */
   readonly statusViaMetadata: boolean;
-  /** The policy that the route belongs to; undefined from an Envoy that does not say. */
-  readonly policy: string | undefined;
 }
 
 /** Reads the raw header lines: Node's own `headers` hides duplicates, and a hidden duplicate is a second reading. */
@@ -18,19 +16,16 @@ export function readHttpCheck(message: IncomingMessage): HttpCheck {
   const lines = new HeaderLines();
   const hosts: string[] = [];
   let statusVia: string | undefined;
-  let policy: string | undefined;
   const raw = message.rawHeaders;
   for (let i = 0; i + 1 < raw.length; i += 2) {
     const name = (raw[i] ?? '').toLowerCase();
     const value = raw[i + 1] ?? '';
     if (name === 'host') hosts.push(value);
     else if (name === WIRE.statusVia) statusVia = value;
-    else if (name === WIRE.policy) policy = value;
     else lines.add(name, value);
   }
   return {
     statusViaMetadata: statusVia === 'metadata',
-    policy,
     request: lines.toRequest(message.method ?? '', hosts.length === 1 ? hosts[0] : undefined, message.url ?? ''),
   };
 }

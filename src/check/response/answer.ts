@@ -6,7 +6,9 @@ import type { Log } from '../log.ts';
 import type { Reason } from '../reason.ts';
 import type { CheckRequest } from '../request/check-request.ts';
 import { type Allow, type Deny, deny, type Verdict } from '../verdict.ts';
+import { WIRE } from '../wire.ts';
 import { type Denial, denialOf } from './denial.ts';
+import { cacheForMs, type EdgeCacheBounds } from './edge-cache.ts';
 import { type HeaderPair, identityHeaders } from './identity-headers.ts';
 import { setCookies } from './set-cookie.ts';
 
@@ -19,6 +21,8 @@ export type Answer = { readonly reason: Reason; readonly rule: string | undefine
       readonly remove: readonly string[];
       /** For the client, each a header line of its own. */
       readonly setCookie: readonly string[];
+      /** For how many milliseconds the edge cache may remember it; 0: not at all. */
+      readonly cacheForMs: number;
     }
   | { readonly kind: 'deny'; readonly denial: Denial }
 );
@@ -28,6 +32,7 @@ export type AnswerOf = (verdict: Verdict, request: CheckRequest) => Answer;
 /** A yes that cannot be written becomes a denial, and a line in the log. */
 export function createAnswerer(config: Config, log: Log, clock: Clock): AnswerOf {
   const changesOf = createChanges(config.identityHeaders);
+  const bounds = { edgeTtlMs: config.cache.edgeTtlMs, sessionCookies: config.sessions?.cookies ?? [] };
   const denied = (verdict: Deny, request: CheckRequest): Answer => {
     const denial = denialOf(verdict, request, config, clock());
     const { reason } = verdict;
@@ -38,7 +43,7 @@ export function createAnswerer(config: Config, log: Log, clock: Clock): AnswerOf
   return (verdict, request) => {
     if (verdict.kind === 'deny') return denied(verdict, request);
     try {
-      return allowed(verdict, request, config, changesOf(verdict.identity));
+      return allowed(verdict, request, config, changesOf(verdict.identity), bounds, clock());
     } catch (error) {
       // The messages name a header, never a value.
       const cause = error instanceof Error ? error.message : typeof error;
@@ -48,12 +53,26 @@ export function createAnswerer(config: Config, log: Log, clock: Clock): AnswerOf
   };
 }
 
-function allowed(verdict: Allow, request: CheckRequest, config: Config, changes: Changes): Answer {
+function allowed(
+  verdict: Allow,
+  request: CheckRequest,
+  config: Config,
+  changes: Changes,
+  bounds: EdgeCacheBounds,
+  nowMs: number,
+): Answer {
   const { reason, rule } = verdict;
   const setCookie = setCookies(verdict, request, config);
   // Checked here because gRPC would carry a line break as far as Envoy, and what is not UTF-8 not at all.
   if (!setCookie.every(isHeaderValue)) throw new Error('set-cookie is not a header value');
-  return { kind: 'allow', reason, rule: rule.name, ...changes, setCookie };
+  return {
+    kind: 'allow',
+    reason,
+    rule: rule.name,
+    ...changes,
+    setCookie,
+    cacheForMs: cacheForMs(verdict, request, bounds, nowMs),
+  };
 }
 
 /** What an identity changes in a request. */
@@ -84,7 +103,10 @@ function isHeaderValue(value: string): boolean {
   return /^[\t\x20-\x7e]*$/.test(value);
 }
 
-/** Identity headers that this verdict does not set are removed, in the spellings that applications take for the same name. */
+/**
+ * Identity headers that this verdict does not set are removed, in the spellings that applications take for the same name;
+ * and what the edge cache said, which holds a credential.
+ */
 class Removals {
   readonly #spellings: readonly { readonly name: string; readonly others: readonly string[] }[];
   readonly #lists = new Map<string, readonly string[]>();
@@ -101,7 +123,10 @@ class Removals {
     let list = this.#lists.get(key);
     if (list === undefined) {
       const names = new Set(set.map(([name]) => name));
-      list = this.#spellings.flatMap(({ name, others }) => (names.has(name) ? others : [name, ...others]));
+      list = [
+        ...this.#spellings.flatMap(({ name, others }) => (names.has(name) ? others : [name, ...others])),
+        WIRE.edgeKey,
+      ];
       this.#lists.set(key, list);
     }
     return list;

@@ -26,7 +26,7 @@ const sent = (verdict: Verdict, of = request()) => wireAnswer(write(of, verdict)
 
 const allow = (session?: JsonObject, setCookie: string[] = []): Verdict => {
   const identity: Identity | undefined = session && { kind: 'session', session, expiresAtMs: undefined };
-  return { kind: 'allow', reason: session ? 'session' : 'anonymous', rule, identity, setCookie };
+  return { kind: 'allow', reason: session ? 'session' : 'anonymous', rule, identity, setCookie, remember: undefined };
 };
 
 describe('a yes', () => {
@@ -40,7 +40,7 @@ describe('a yes', () => {
     expect(new Set(answer.remove)).toEqual(
       new Set([
         ...['x-user_id', 'x-user.id', 'x_user-id', 'x_user_id', 'x_user.id', 'x.user-id', 'x.user_id', 'x.user.id'],
-        ...['x-mail', 'x_mail', 'x.mail'],
+        ...['x-mail', 'x_mail', 'x.mail', 'ory-edge-key'],
       ]),
     );
     expect(answer.metadata).toEqual({ 'ory-reason': 'session', 'ory-rule': 'app' });
@@ -49,7 +49,7 @@ describe('a yes', () => {
   test('of anybody sets nothing and removes every name', () => {
     const answer = sent(allow());
     expect(answer.headers).toEqual([]);
-    expect(answer.remove).toHaveLength(9 + 3 + 1);
+    expect(answer.remove).toHaveLength(9 + 3 + 1 + 1);
     expect(answer.metadata).toEqual({ 'ory-reason': 'anonymous', 'ory-rule': 'app' });
   });
 

@@ -7,7 +7,7 @@ import type { Log } from '../log.ts';
 import { CheckResponseSchema, type HeaderValueOptionSchema } from '../proto/ext_authz_pb.ts';
 import type { CheckRequest } from '../request/check-request.ts';
 import type { Verdict } from '../verdict.ts';
-import { WIRE } from '../wire.ts';
+import { WIRE, wireIdentity } from '../wire.ts';
 import { type Answer, createAnswerer } from './answer.ts';
 import type { HeaderPair } from './identity-headers.ts';
 
@@ -22,10 +22,20 @@ export function createGrpcWriter(config: Config, log: Log, clock: Clock): WriteG
       dynamicMetadata: {
         [WIRE.reason]: answer.reason,
         ...(answer.rule === undefined ? {} : { [WIRE.rule]: answer.rule }),
+        ...(answer.kind === 'allow' ? remembered(answer) : {}),
       },
       httpResponse: answer.kind === 'allow' ? okResponse(answer) : deniedResponse(answer),
     });
     return toBinary(CheckResponseSchema, message);
+  };
+}
+
+/** What the edge cache gets, in the same words as over HTTP. */
+function remembered({ cacheForMs, set }: Answer & { kind: 'allow' }): Record<string, string> {
+  if (cacheForMs === 0) return {};
+  return {
+    [WIRE.cacheFor]: String(cacheForMs),
+    ...Object.fromEntries(set.map(([name, value]) => [wireIdentity(name), value])),
   };
 }
 

@@ -31,7 +31,7 @@ function sent(verdict: Verdict, { method = 'GET', statusViaMetadata = false } = 
     done();
   };
   response.assignSocket(socket);
-  write(response, { request: request({ method }), statusViaMetadata, policy: undefined }, verdict);
+  write(response, { request: request({ method }), statusViaMetadata }, verdict);
   const [head = '', body = ''] = chunks.join('').split('\r\n\r\n');
   const [first = '', ...lines] = head.split('\r\n');
   const headers = lines.map(
@@ -42,7 +42,7 @@ function sent(verdict: Verdict, { method = 'GET', statusViaMetadata = false } = 
 
 const allow = (session?: JsonObject, setCookie: string[] = []): Verdict => {
   const identity: Identity | undefined = session && { kind: 'session', session, expiresAtMs: undefined };
-  return { kind: 'allow', reason: session ? 'session' : 'anonymous', rule, identity, setCookie };
+  return { kind: 'allow', reason: session ? 'session' : 'anonymous', rule, identity, setCookie, remember: undefined };
 };
 const removed = (answer: ReturnType<typeof sent>) =>
   answer.headers.get('x-envoy-auth-headers-to-remove')?.split(',') ?? [];
@@ -79,7 +79,7 @@ describe('a yes', () => {
       expect(names).toContain(name);
     }
     expect(new Set(names).size).toBe(names.length);
-    expect(names).toHaveLength(9 + 3 + 1 + 81);
+    expect(names).toHaveLength(9 + 3 + 1 + 81 + 1);
   });
 
   test('keeps line breaks of an identity inside of its value', () => {

@@ -6,7 +6,7 @@ import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
 import type { HttpCheck } from '../request/http.ts';
 import type { Verdict } from '../verdict.ts';
-import { WIRE } from '../wire.ts';
+import { WIRE, wireIdentity } from '../wire.ts';
 import { type Answer, createAnswerer } from './answer.ts';
 
 export type WriteHttp = (response: ServerResponse, check: HttpCheck, verdict: Verdict) => void;
@@ -27,6 +27,10 @@ function writeAllow(response: ServerResponse, answer: Answer & { kind: 'allow' }
   for (const [name, value] of answer.set) headers.push(name, value);
   if (answer.remove.length > 0) headers.push('x-envoy-auth-headers-to-remove', answer.remove.join());
   for (const cookie of answer.setCookie) headers.push('set-cookie', cookie);
+  if (answer.cacheForMs > 0) {
+    headers.push(WIRE.cacheFor, String(answer.cacheForMs));
+    for (const [name, value] of answer.set) headers.push(wireIdentity(name), value);
+  }
   response.writeHead(200, headers);
   response.end();
 }

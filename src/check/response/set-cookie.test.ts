@@ -20,6 +20,7 @@ function cookies(given: Partial<CheckRequest>, identity: Identity | undefined = 
     rule: rule as Allow['rule'],
     identity,
     setCookie: ['a=1'],
+    remember: undefined,
   };
   return setCookies(verdict, request(given), config);
 }
@@ -34,6 +35,13 @@ test.each<[string, Partial<CheckRequest>]>([
 ])('%s changes nothing', (_, given) => expect(cookies(given)).toEqual(['a=1']));
 
 test('an open page that nobody needed a session for is no arrival', () => {
-  const verdict: Allow = { kind: 'allow', reason: 'anonymous', rule, identity: undefined, setCookie: [] };
+  const verdict: Allow = {
+    kind: 'allow',
+    reason: 'anonymous',
+    rule,
+    identity: undefined,
+    setCookie: [],
+    remember: undefined,
+  };
   expect(setCookies(verdict, request(counted), config)).toEqual([]);
 });

@@ -17,6 +17,8 @@ export function request(given: Partial<CheckRequest> = {}): CheckRequest {
     secFetchMode: undefined,
     secFetchDest: undefined,
     requestId: 'r-1',
+    policy: undefined,
+    edgeKey: undefined,
     jwtFailure: undefined,
     ...given,
   };

@@ -20,6 +20,10 @@ interface Remembered {
   readonly staleUntilMs: number;
 }
 
+/** A verification with the time until which the identity is remembered as it is: the past where it is not. */
+export type Verified = Extract<Verification, { kind: 'verified' }> & { readonly freshUntilMs: number };
+export type CachedVerification = Verified | Exclude<Verification, { kind: 'verified' }>;
+
 /** Whether an identity is all that the check needs. */
 export type Enough = (identity: Identity) => boolean;
 
@@ -40,7 +44,7 @@ export class IdentityCache {
     string,
     { readonly refusal: Refusal; readonly fromMs: number; readonly untilMs: number }
   >;
-  readonly #underWay = new Map<string, Promise<Verification>>();
+  readonly #underWay = new Map<string, Promise<CachedVerification>>();
 
   constructor(options: IdentityCacheOptions) {
     this.#options = options;
@@ -58,7 +62,7 @@ export class IdentityCache {
    * A remembered identity that is not `enough` is asked about anew, and is nothing to go by in an outage: nobody knows
    * whether what it lacks has been given since.
    */
-  async verify(credential: Credential, verifier: Verifier, enough: Enough = () => true): Promise<Verification> {
+  async verify(credential: Credential, verifier: Verifier, enough: Enough = () => true): Promise<CachedVerification> {
     const key = cacheKey(credential);
     const remembered = this.#recall(key, verifier, enough);
     if (remembered) return remembered;
@@ -67,11 +71,11 @@ export class IdentityCache {
   }
 
   /** What an outage leaves of an identity (`stale_if_error`), without asking again. */
-  stale(credential: Credential, verifier: Verifier, enough: Enough): Verification | undefined {
+  stale(credential: Credential, verifier: Verifier, enough: Enough): CachedVerification | undefined {
     return this.#stale(cacheKey(credential), verifier, enough);
   }
 
-  async #answer(key: string, credential: Credential, verifier: Verifier, enough: Enough): Promise<Verification> {
+  async #answer(key: string, credential: Credential, verifier: Verifier, enough: Enough): Promise<CachedVerification> {
     const before = this.#underWay.get(key);
     if (!before) return await this.#call(key, credential, verifier);
     const joined = await before;
@@ -81,30 +85,32 @@ export class IdentityCache {
     return next ? withoutCookies(await next) : await this.#call(key, credential, verifier);
   }
 
-  #call(key: string, credential: Credential, verifier: Verifier): Promise<Verification> {
+  #call(key: string, credential: Credential, verifier: Verifier): Promise<CachedVerification> {
     const asked = this.#ask(key, credential, verifier).finally(() => this.#underWay.delete(key));
     this.#underWay.set(key, asked);
     return asked;
   }
 
-  #recall(key: string, verifier: Verifier, enough: Enough): Verification | undefined {
+  #recall(key: string, verifier: Verifier, enough: Enough): CachedVerification | undefined {
     const nowMs = this.#options.clock();
     const entry = this.#identities.get(key);
     if (entry && !verifier.stillTrusted(entry.identity)) this.#identities.delete(key);
     else if (entry && within(nowMs, entry.fromMs, entry.freshUntilMs))
-      return enough(entry.identity) ? verified(entry.identity) : undefined;
+      return enough(entry.identity) ? verified(entry.identity, entry.freshUntilMs) : undefined;
     const refused = this.#refusals.get(key);
     return refused && within(nowMs, refused.fromMs, refused.untilMs) ? refused.refusal : undefined;
   }
 
-  async #ask(key: string, credential: Credential, verifier: Verifier): Promise<Verification> {
+  async #ask(key: string, credential: Credential, verifier: Verifier): Promise<CachedVerification> {
     // From before the call: however long Ory takes, nothing is remembered for longer than it may be.
     const fromMs = this.#options.clock();
     const verification = await verifier.verify(credential);
     switch (verification.kind) {
       case 'verified':
-        this.#remember(key, verification.identity, fromMs, verification.cacheForMs);
-        return verification;
+        return {
+          ...verification,
+          freshUntilMs: this.#remember(key, verification.identity, fromMs, verification.cacheForMs),
+        };
       case 'rejected':
         this.#identities.delete(key);
         if (verification.ory && this.#options.negativeTtlMs > 0) {
@@ -116,7 +122,8 @@ export class IdentityCache {
     }
   }
 
-  #remember(key: string, identity: Identity, fromMs: number, cacheForMs: number | undefined): void {
+  /** @returns until when it is fresh. */
+  #remember(key: string, identity: Identity, fromMs: number, cacheForMs: number | undefined): number {
     this.#refusals.delete(key);
     const endMs = identity.expiresAtMs ?? Number.POSITIVE_INFINITY;
     const freshUntilMs = Math.min(
@@ -126,12 +133,15 @@ export class IdentityCache {
     const staleUntilMs = Math.min(freshUntilMs + this.#options.staleIfErrorMs, endMs);
     if (staleUntilMs > fromMs) this.#identities.set(key, { identity, fromMs, freshUntilMs, staleUntilMs });
     else this.#identities.delete(key);
+    return freshUntilMs;
   }
 
-  #stale(key: string, verifier: Verifier, enough: Enough): Verification | undefined {
+  #stale(key: string, verifier: Verifier, enough: Enough): CachedVerification | undefined {
     const entry = this.#identities.get(key);
     if (!entry || !verifier.stillTrusted(entry.identity) || !enough(entry.identity)) return undefined;
-    return within(this.#options.clock(), entry.fromMs, entry.staleUntilMs) ? verified(entry.identity) : undefined;
+    return within(this.#options.clock(), entry.fromMs, entry.staleUntilMs)
+      ? verified(entry.identity, entry.freshUntilMs)
+      : undefined;
   }
 }
 
@@ -155,11 +165,11 @@ function within(nowMs: number, fromMs: number, untilMs: number): boolean {
   return nowMs >= fromMs && nowMs < untilMs;
 }
 
-function verified(identity: Identity): Verification {
-  return { kind: 'verified', identity, cacheForMs: undefined, setCookie: [] };
+function verified(identity: Identity, freshUntilMs: number): Verified {
+  return { kind: 'verified', identity, cacheForMs: undefined, setCookie: [], freshUntilMs };
 }
 
-function withoutCookies(verification: Verification): Verification {
+function withoutCookies(verification: CachedVerification): CachedVerification {
   return verification.kind === 'verified' ? { ...verification, setCookie: [] } : verification;
 }
 
