@@ -7,6 +7,7 @@ import { PARTS } from '../generate/envoy/emit.ts';
 import { TRANSPORTS } from '../generate/envoy/transport.ts';
 import { GenerateError } from '../generate/generate-error.ts';
 import type { GenerateOptions } from './generate.ts';
+import type { RevokeOptions } from './revoke.ts';
 import type { TestOptions } from './test.ts';
 import { ReportedError, UserError } from './user-error.ts';
 
@@ -85,6 +86,16 @@ function program(): Command {
     .description('run the authorizer that Envoy asks')
     .addOption(configOption())
     .action(async (options: { config: string }) => (await import('./serve.ts')).serve(options.config));
+
+  root
+    .command('revoke')
+    .description('have a running authorizer forget a session, an identity or everything, at once')
+    .addOption(configOption())
+    .option('--session <id>', 'the id that Kratos has for the session')
+    .option('--identity <id>', 'whose sessions and tokens: identity.id of Kratos, sub of tokens')
+    .option('--all', 'everything that is remembered')
+    .option('--json', 'as JSON, for programs')
+    .action(async (options: RevokeOptions) => (await import('./revoke.ts')).revoke(options));
 
   root
     .command('validate')

@@ -1,5 +1,5 @@
 // `serve`: the authorizer until it is told to stop. Opens sockets, listens to signals.
-import { type AdminListener, listenAdmin } from '../admin/admin.ts';
+import { type AdminListener, type AdminParts, listenAdmin } from '../admin/admin.ts';
 import { type Config, formatAddress } from '../config/config.ts';
 import { loadConfig } from '../config/load.ts';
 import { warningsOf } from '../config/warnings.ts';
@@ -17,11 +17,20 @@ export async function serve(file: string): Promise<void> {
   const log = createLog();
   let ready = false;
   for (const warning of warningsOf(config)) log.warn({}, warning);
-  const admin = await startAdmin(config, () => ready);
+  let running: Authorizer | undefined;
+  const admin = await startAdmin(config, {
+    ready: () => ready,
+    revoke: {
+      token: () => config.serve.adminToken,
+      revoke: (revocation) => running?.revoke(revocation),
+      log,
+    },
+  });
   const authorizer = await startListeners(config, log).catch(async (error: unknown) => {
     await admin.close();
     throw error;
   });
+  running = authorizer;
   ready = true;
   log.info(
     {
@@ -41,9 +50,9 @@ export async function serve(file: string): Promise<void> {
   await admin.close();
 }
 
-async function startAdmin(config: Config, ready: () => boolean): Promise<AdminListener> {
+async function startAdmin(config: Config, parts: AdminParts): Promise<AdminListener> {
   try {
-    return await listenAdmin(config.serve.admin, ready);
+    return await listenAdmin(config.serve.admin, parts);
   } catch (error) {
     throw listenError(error, 'the admin port', formatAddress(config.serve.admin), 'set serve.admin to another address');
   }
