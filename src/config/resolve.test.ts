@@ -10,13 +10,11 @@ describe('the smallest file', () => {
   test('becomes what the design says', () => {
     const config = parse(SMALLEST);
     expect(config).toMatchObject({
-      sessions: {
-        kratosUrl: 'https://acme.example',
-        cookies: [
-          { name: 'ory_kratos_session', prefix: false },
-          { name: 'ory_session_', prefix: true },
-        ],
-      },
+      sessions: { kratosUrl: 'https://acme.example' },
+      sessionCookies: [
+        { name: 'ory_kratos_session', prefix: false },
+        { name: 'ory_session_', prefix: true },
+      ],
       tokens: undefined,
       loginUrl: undefined,
       oryTimeoutMs: 2_000,

@@ -41,6 +41,7 @@ export function resolve(file: ConfigFile, report: (fault: Fault) => void): Confi
   );
   const redirects = rules.some((rule) => rule.unauthenticated === 'redirect');
   return {
+    sessionCookies: file.ory.session_cookies.map(cookieName),
     sessions: kinds.has('session') ? resolveSessions(file, edge.ory, report) : undefined,
     tokens: kinds.has('token') ? resolveTokens(file, report) : undefined,
     audiences: file.tokens?.audiences ?? [],
@@ -94,7 +95,6 @@ function resolveSessions(
   }
   return {
     kratosUrl: withoutSlash(url ?? ''),
-    cookies: file.ory.session_cookies.map(cookieName),
     loginFlowUrl: loginFlowUrl(file, ory, url),
   };
 }
