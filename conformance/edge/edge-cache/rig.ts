@@ -60,6 +60,8 @@ export interface Rig {
   during(what: () => Promise<unknown>, variant?: string): Promise<Counts>;
   stopAuthorizer(): Promise<void>;
   startAuthorizer(): Promise<void>;
+  /** Its addresses are others afterwards. */
+  restartEnvoy(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -95,14 +97,16 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
   const accessLog: Record<string, unknown>[] = [];
   const log: string[] = [];
   const { path } = await findEnvoy();
-  const envoy = await startEnvoy({
-    path,
-    config: bootstrapOf(config, transport, variants),
-    concurrency,
-    ...(options.env ? { env: options.env } : {}),
-    onLog: (line) => log.push(line),
-    onAccessLog: (line) => accessLog.push(JSON.parse(line) as Record<string, unknown>),
-  });
+  const run = () =>
+    startEnvoy({
+      path,
+      config: bootstrapOf(config, transport, variants),
+      concurrency,
+      ...(options.env ? { env: options.env } : {}),
+      onLog: (line) => log.push(line),
+      onAccessLog: (line) => accessLog.push(JSON.parse(line) as Record<string, unknown>),
+    });
+  let envoy = await run();
   const [only = { name: 'edge' }] = variants;
   const url = (variant = only.name) => {
     const port = envoy.listeners.find(({ name }) => name === variant)?.port;
@@ -119,7 +123,9 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
     ory,
     app,
     second,
-    envoy,
+    get envoy() {
+      return envoy;
+    },
     config,
     accessLog,
     log,
@@ -143,6 +149,10 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
       authorizer = undefined;
     },
     startAuthorizer: start,
+    async restartEnvoy() {
+      await envoy.stop();
+      envoy = await run();
+    },
     async close() {
       await envoy.stop();
       await authorizer?.close(0);
