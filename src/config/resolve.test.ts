@@ -306,6 +306,9 @@ describe('identity headers', () => {
     'Sec-Fetch-Mode',
     'Access-Control-Allow-Origin',
     'TE',
+    'Rule',
+    'Reason',
+    'Cache_For',
   ])('%s is not a name for an identity', (name) => {
     expect(faultsOf(`${SMALLEST}identity_headers: { ${name}: [token.sub] }\n`)).toEqual([
       `f.yaml:5:21: identity_headers.${name}: "${name}" has a meaning of its own. Choose a name such as X-User-Id`,

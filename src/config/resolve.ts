@@ -25,6 +25,8 @@ const RESERVED_HEADERS = new RegExp(
     'host|connection|content-.*|transfer-encoding|te|trailer|upgrade|keep-alive|proxy-.*|http2-settings|expect|date|via',
     'cookie|set-cookie|authorization|www-authenticate|x-session-token|location|retry-after|status',
     'accept.*|access-control-.*|origin|referer|user-agent|sec-.*|range|if-.*|cache-control|pragma|x-requested-with',
+    // With `ory-` before them, what the authorizer says to Envoy.
+    'status-via|policy|jwt-failure|edge-key|cache-for|reason|rule',
     'forwarded|x-forwarded-.*|x-real-ip|x-original-.*|x-http-method.*|x-request-id|traceparent|tracestate|x-envoy-.*|ory-.*',
   ].join('|')})$`,
 );
