@@ -31,7 +31,7 @@ function sent(verdict: Verdict, { method = 'GET', statusViaMetadata = false } = 
     done();
   };
   response.assignSocket(socket);
-  write(response, { request: request({ method }), statusViaMetadata }, verdict);
+  write(response, { request: request({ method }), statusViaMetadata, hasBody: false }, verdict);
   const [head = '', body = ''] = chunks.join('').split('\r\n\r\n');
   const [first = '', ...lines] = head.split('\r\n');
   const headers = lines.map(
