@@ -8,31 +8,32 @@ import type { Block } from './yaml.ts';
 
 /** Each request is written by one of them: by whom it was decided is a word that no format operator can make. */
 export function accessLogs(plan: Plan): Block[] {
-  const rest = log({
+  const native = plan.authorizer && plan.rules.some(({ verdict }) => verdict.kind === 'native');
+  const rest: Written = {
     reason: `%DYNAMIC_METADATA(${EXT_AUTHZ}:${WIRE.reason})%${plan.authorizer ? '' : nativeReason(plan)}%METADATA(ROUTE:${ROUTE_METADATA}:reason)%`,
-    decided_by: `%METADATA(ROUTE:${ROUTE_METADATA}:decided_by)%`,
-  });
-  if (!plan.authorizer) return [rest];
-  const native = plan.rules.some(({ verdict }) => verdict.kind === 'native');
-  if (!native && !plan.edgeCache) return [rest];
+    decidedBy: `%METADATA(ROUTE:${ROUTE_METADATA}:decided_by)%`,
+  };
+  if (!native && !plan.edgeCache) return [log(rest)];
   return [
-    ...(native ? [log({ reason: nativeReason(plan), decided_by: 'native' }, decidedAs(['allowed']))] : []),
-    ...(plan.edgeCache
-      ? [log({ reason: REMEMBERED_REASON, decided_by: 'edge-cache' }, decidedAs(['session', 'token']))]
-      : []),
-    { ...rest, filter: { metadata_filter: { matcher: decidedAs(['denied']), match_if_key_not_found: true } } },
+    ...(native ? [log({ reason: nativeReason(plan), decidedBy: 'native' }, where('allowed'))] : []),
+    ...(plan.edgeCache ? [log({ reason: REMEMBERED_REASON, decidedBy: 'edge-cache' }, where('session', 'token'))] : []),
+    log(rest, { metadata_filter: { matcher: decidedAs(['denied']), match_if_key_not_found: true } }),
   ];
 }
 
-interface Decided {
+interface Written {
   readonly reason: string;
-  readonly decided_by: string;
+  readonly decidedBy: string;
 }
 
-function log({ reason, decided_by }: Decided, matcher?: Block): Block {
+function where(...decision: string[]): Block {
+  return { metadata_filter: { matcher: decidedAs(decision), match_if_key_not_found: false } };
+}
+
+function log({ reason, decidedBy }: Written, filter?: Block): Block {
   return {
     name: 'envoy.access_loggers.stdout',
-    ...(matcher ? { filter: { metadata_filter: { matcher, match_if_key_not_found: false } } } : {}),
+    ...(filter ? { filter } : {}),
     typed_config: {
       '@type': 'type.googleapis.com/envoy.extensions.access_loggers.stream.v3.StdoutAccessLog',
       log_format: {
@@ -50,7 +51,7 @@ function log({ reason, decided_by }: Decided, matcher?: Block): Block {
           bytes_sent: '%BYTES_SENT%',
           rule: `%METADATA(ROUTE:${ROUTE_METADATA}:rule)%`,
           reason,
-          decided_by,
+          decided_by: decidedBy,
           request_id: '%REQ(X-REQUEST-ID)%',
           client: '%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%',
           upstream: '%UPSTREAM_HOST%',

@@ -52,7 +52,7 @@ local function session_cookie(line)
   for i = 1, #COOKIES do
     local first, last = find(line, COOKIES[i], 1, true)
     if first then
-      if from or find(line, COOKIES[i], last + 1, true) then return false end
+      if (from or first) ~= first or find(line, COOKIES[i], last + 1, true) then return false end
       from = first
     end
   end
