@@ -108,6 +108,10 @@ function program(): Command {
       new Option('--transport <transport>', 'how Envoy asks the authorizer').choices(TRANSPORTS).default('http'),
     )
     .option('--no-authorizer', 'Envoy alone gives every verdict: for policies of tokens and of what anyone may do')
+    .option(
+      '--envoy-config <dir>',
+      'Envoy reads keys and script from this folder, where `serve --envoy-config` writes them',
+    )
     .option('--plan', 'print which rule is native and which is asked, and why, instead')
     .option('--json', 'with --plan: as JSON, for programs')
     .option('--ca-file <file>', 'the CA bundle where Envoy runs (default: /etc/ssl/certs/ca-certificates.crt)')

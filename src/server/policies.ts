@@ -5,7 +5,7 @@ import { createAccessTokenVerifier } from '../check/identity/access-token.ts';
 import { IdentityCache } from '../check/identity/cache/memory.ts';
 import type { Verifier } from '../check/identity/identity.ts';
 import { createIntrospectionVerifier } from '../check/identity/introspection.ts';
-import { Jwks } from '../check/identity/jwks.ts';
+import { Jwks, type KeyChanges } from '../check/identity/jwks.ts';
 import { createJwtVerifier } from '../check/identity/jwt.ts';
 import { createKratosVerifier } from '../check/identity/kratos.ts';
 import { createOryClient, type OryClient } from '../check/identity/ory-client.ts';
@@ -31,6 +31,7 @@ interface Options {
 interface Verification {
   readonly parts: Pick<Parameters<typeof createCheck>[0], 'cache' | 'verifiers'>;
   readonly timeoutMs: number;
+  readonly keys: KeyChanges | undefined;
   close(): Promise<void>;
 }
 
@@ -73,6 +74,11 @@ export class Policies {
       // Checks under way go on asking it: two calls to Ory, of which each may be sent twice.
       setTimeout(() => void verification.close(), 4 * verification.timeoutMs + 1_000).unref();
     }
+  }
+
+  /** The issuer's keys of a policy that is in force or named; undefined where it takes no tokens. */
+  keysOf(config: Config): KeyChanges | undefined {
+    return this.#verifications.get(verificationKey(config))?.keys;
   }
 
   async close(): Promise<void> {

@@ -47,7 +47,17 @@ export type KeyLookup =
   | { readonly kind: 'unknown' }
   | { readonly kind: 'unavailable' };
 
-export class Jwks {
+/** Keys that change. */
+export interface KeyChanges {
+  /**
+   * Tells the keys that may be used, as a JWKS of public keys, now or as soon as the first fetch has ended, and whenever
+   * they are others; a JWKS without keys where the issuer has been silent for too long.
+   * Meanwhile they are fetched every 10 s. @returns how to end it.
+   */
+  watch(tell: (jwks: string) => void): () => void;
+}
+
+export class Jwks implements KeyChanges {
   readonly #options: JwksOptions;
   #keys: KeySet | undefined;
   #text = '';
@@ -64,11 +74,6 @@ export class Jwks {
     this.#options = options;
   }
 
-  /**
-   * Tells the keys that may be used, as a JWKS of public keys, now or as soon as the first fetch has ended, and whenever
-   * they are others; a JWKS without keys where the issuer has been silent for too long.
-   * Meanwhile they are fetched every 10 s. @returns how to end it.
-   */
   watch(tell: (jwks: string) => void): () => void {
     const watcher: Watcher = { tell, told: undefined };
     this.#watchers.add(watcher);
