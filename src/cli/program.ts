@@ -7,6 +7,7 @@ import { PARTS } from '../generate/envoy/emit.ts';
 import { TRANSPORTS } from '../generate/envoy/transport.ts';
 import { GenerateError } from '../generate/generate-error.ts';
 import type { GenerateOptions } from './generate.ts';
+import type { ServeOptions } from './serve.ts';
 import type { TestOptions } from './test.ts';
 import { ReportedError, UserError } from './user-error.ts';
 
@@ -84,7 +85,11 @@ function program(): Command {
     .command('serve')
     .description('run the authorizer that Envoy asks')
     .addOption(configOption())
-    .action(async (options: { config: string }) => (await import('./serve.ts')).serve(options.config));
+    .option(
+      '--envoy-config <dir>',
+      'write Envoy’s keys and script into this folder, for `generate envoy --envoy-config`',
+    )
+    .action(async (options: ServeOptions) => (await import('./serve.ts')).serve(options));
 
   root
     .command('validate')

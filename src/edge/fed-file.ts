@@ -185,9 +185,11 @@ export class FedFile {
     const { adminUrl } = this.#options;
     if (adminUrl === undefined) throw new PushError('edge.admin has no fixed port: Envoy cannot be asked what it has');
     const prefix = `extension_config_discovery.http_filter.${this.#file.name}`;
-    const stats = await readStats(adminUrl, `^${prefix.replaceAll('.', '\\.')}\\.`, TAKEN_MS).catch((cause: unknown) => {
-      throw new UnreachableError(`Envoy does not answer at ${adminUrl} (edge.admin)`, { cause });
-    });
+    const stats = await readStats(adminUrl, `^${prefix.replaceAll('.', '\\.')}\\.`, TAKEN_MS).catch(
+      (cause: unknown) => {
+        throw new UnreachableError(`Envoy does not answer at ${adminUrl} (edge.admin)`, { cause });
+      },
+    );
     this.#seen = true;
     const count = (name: string) => stats.number(`${prefix}.${name}`);
     return {

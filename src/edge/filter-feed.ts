@@ -122,7 +122,9 @@ async function prepareFolder(folder: string): Promise<void> {
   } catch (error) {
     if (error instanceof FilterFolderError) throw error;
     const { code } = error as NodeJS.ErrnoException;
-    throw new FilterFolderError(`--envoy-config: ${folder} cannot be used (${code}). Name a folder that this user may make.`);
+    throw new FilterFolderError(
+      `--envoy-config: ${folder} cannot be used (${code}). Name a folder that this user may make.`,
+    );
   }
 }
 
