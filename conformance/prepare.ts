@@ -3,7 +3,8 @@
 import { execFileSync } from 'node:child_process';
 import { EnvoyNotFoundError, findEnvoy } from '../src/edge/find.ts';
 import { findChromium } from './browser/chromium.ts';
-import { buildServer, ToolMissing } from './ory/build.ts';
+import { ToolMissing } from './go-program.ts';
+import { buildServer } from './ory/build.ts';
 
 const CANNOT = 3;
 
