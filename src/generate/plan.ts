@@ -29,6 +29,8 @@ export interface PlannedRule {
   /** Present where the rule takes access tokens, so that the edge may verify one. */
   readonly tokens: { readonly audiences: Audiences } | undefined;
   readonly corsOrigins: readonly string[] | undefined;
+  /** Whether the edge may remember a yes: the rule takes what only Ory can judge. */
+  readonly remembered: boolean;
   /** What the edge allows by itself, in words; undefined where there is nothing. */
   readonly native: string | undefined;
   /** What is asked, in words, and why; undefined where there is nothing. */
@@ -84,6 +86,8 @@ export interface Plan {
   readonly rules: readonly PlannedRule[];
   /** What the edge needs to verify tokens; undefined where no rule takes them. */
   readonly tokens: PlannedTokens | undefined;
+  /** For how long the edge may remember a yes of the authorizer at most; undefined where it remembers none. */
+  readonly edgeCache: { readonly ttlMs: number } | undefined;
   /** Where a session may be found in a request. */
   readonly sessionCookies: readonly CookieName[];
   /** Lower case; an edge removes them from every request before anything else. */
@@ -111,6 +115,7 @@ export function makePlan(config: Config): Plan {
             native: rules.some(({ verdict }) => verdict.kind === 'native'),
           }
         : undefined,
+    edgeCache: rules.some(({ remembered }) => remembered) ? { ttlMs: config.cache.edgeTtlMs } : undefined,
     sessionCookies: config.sessions?.cookies ?? [],
     identityHeaders: config.identityHeaders.map((header) => header.name.toLowerCase()),
     ory: config.edge.ory,
@@ -133,7 +138,7 @@ export function makePlanWithoutAuthorizer(config: Config): Plan {
       `--no-authorizer: Envoy cannot give every verdict of this policy by itself. In the way:\n${inTheWay.join('\n')}`,
     );
   }
-  return { ...plan, authorizer: false, rules: plan.rules.map(enforced) };
+  return { ...plan, authorizer: false, edgeCache: undefined, rules: plan.rules.map(enforced) };
 }
 
 function enforced(rule: PlannedRule): PlannedRule {
@@ -182,7 +187,7 @@ function claimHeaders(headers: readonly IdentityHeader[]): ClaimHeader[] {
   });
 }
 
-function planRule(rule: Rule, { sessions, tokens }: Config, obstacle: string | undefined): PlannedRule {
+function planRule(rule: Rule, { sessions, tokens, cache }: Config, obstacle: string | undefined): PlannedRule {
   const { name, host, path, methods, upstream, access, corsOrigins } = rule;
   const anyOf = access.kind === 'anyone' ? [] : access.anyOf;
   const wanted = anyOf.flatMap((one): Audiences[] =>
@@ -196,6 +201,8 @@ function planRule(rule: Rule, { sessions, tokens }: Config, obstacle: string | u
     verdict,
     tokens: wanted.length === 0 ? undefined : { audiences: union(wanted) },
     corsOrigins,
+    remembered:
+      cache.edgeTtlMs > 0 && anyOf.some(({ kind }) => kind === 'session' || tokens?.introspection !== undefined),
     native: nativeText(verdict),
     asked: askedText(rule, verdict, obstacle, { sessions: sessions !== undefined, opaque: !!tokens?.introspection }),
   };

@@ -37,8 +37,8 @@ describe('the pieces of one configuration', () => {
       expect([cluster['name'], (cluster['load_assignment'] as Block)['cluster_name']]).toEqual([name, name]);
   });
 
-  test('keep the names of the rules, also where one is called like a cluster', () => {
-    expect(routesOf(discovery().routes).map((route) => route['name'])).toEqual([
+  test('keep the names of the rules, with the policy’s where one is asked: a yes of another is not remembered', () => {
+    expect(routesOf(discovery({ policy: 'p' }).routes).map((route) => route['name'])).toEqual([
       undefined,
       undefined,
       undefined,
@@ -47,8 +47,8 @@ describe('the pieces of one configuration', () => {
       undefined,
       undefined,
       'authorizer',
-      'api',
-      'app',
+      'api@p',
+      'app@p',
       undefined,
     ]);
   });

@@ -1,7 +1,7 @@
 // The same configuration in pieces, for an Envoy that discovers them from files: what changes can be pushed without
 // touching the rest, and no request is ever served by a mixture of two configurations. No I/O.
 import { createHash } from 'node:crypto';
-import { WIRE } from '../../check/wire.ts';
+import { routeName, WIRE } from '../../check/wire.ts';
 import type { Config } from '../../config/config.ts';
 import { makePlan } from '../plan.ts';
 import { clusters } from './clusters.ts';
@@ -157,7 +157,12 @@ function ofPolicy(routes: Block, service: Block, policy: string): Block {
     if (own?.['disabled'] === true) return route;
     const settings = { ...(own?.['check_settings'] as Block | undefined), http_service };
     const asks: Block = { '@type': EXT_AUTHZ_ROUTE, check_settings: settings };
-    return { ...route, typed_per_filter_config: { ...perFilter, [EXT_AUTHZ]: asks } };
+    const name = route['name'];
+    return {
+      ...route,
+      ...(typeof name === 'string' ? { name: routeName(name, policy) } : {}),
+      typed_per_filter_config: { ...perFilter, [EXT_AUTHZ]: asks },
+    };
   };
   const hosts = routes['virtual_hosts'] as readonly Block[];
   return {

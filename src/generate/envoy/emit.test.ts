@@ -91,6 +91,7 @@ describe('the filters', () => {
       'envoy.filters.http.jwt_authn',
       'ory-envoy.access_token',
       'ory-envoy.rule',
+      'ory-envoy.edge-cache',
       'envoy.filters.http.ext_authz',
       'envoy.filters.http.router',
     ]);
@@ -428,6 +429,7 @@ edge: { upstream: "http://127.0.0.1:3000", public_url: "https://app.acme.com", o
 
   test('is not there where it is not asked for', () => {
     expect(manager(SMALLEST).http_filters.map((one: Anything) => one.name)).toEqual([
+      'ory-envoy.edge-cache',
       'envoy.filters.http.ext_authz',
       'envoy.filters.http.router',
     ]);

@@ -3,9 +3,10 @@ import { WIRE } from '../../check/wire.ts';
 import type { Config } from '../../config/config.ts';
 import type { Plan, PlannedTokens } from '../plan.ts';
 import { AUTHORIZER_CLUSTER, JWKS_CLUSTER } from './clusters.ts';
+import { edgeCacheFilter } from './edge-cache.ts';
 import { EXT_AUTHZ, JWT_AUTHN } from './filter-names.ts';
 import { trailerStripping } from './header-stripping.ts';
-import { FAILURE, HEADER, nativeFilters, PAYLOAD, unlessNativeYes } from './native-yes.ts';
+import { FAILURE, HEADER, nativeFilters, PAYLOAD, unlessDecided } from './native-yes.ts';
 import { firstPartyCookies } from './ory-path.ts';
 import { quote } from './path-matchers.ts';
 import type { Transport } from './transport.ts';
@@ -27,6 +28,7 @@ const CHECK_HEADERS = [
   'sec-fetch-mode',
   'sec-fetch-dest',
   'x-request-id',
+  WIRE.edgeKey,
 ];
 /** What of a denial the client is given. */
 const DENIAL_HEADERS = [
@@ -48,7 +50,7 @@ export function httpFilters(config: Config, plan: Plan, transport: Transport): V
   if (config.edge.ory) filters.push(firstPartyCookies(config.edge.ory));
   if (plan.tokens) filters.push(jwtAuthn(plan.tokens, plan.authorizer, config.oryTimeoutMs));
   if (judgesByItself(plan)) filters.push(...nativeFilters(plan));
-  if (plan.authorizer) filters.push(extAuthz(config, plan, transport));
+  if (plan.authorizer) filters.push(...edgeCacheFilter(plan), extAuthz(config, plan, transport));
   filters.push({
     name: 'envoy.filters.http.router',
     typed_config: {
@@ -131,7 +133,7 @@ function extAuthz(config: Config, plan: Plan, transport: Transport): Block {
       validate_mutations: true,
       clear_route_cache: false,
       allowed_headers: exactly(CHECK_HEADERS),
-      ...(judgesByItself(plan) ? { filter_enabled_metadata: unlessNativeYes() } : {}),
+      ...(judgesByItself(plan) || plan.edgeCache ? { filter_enabled_metadata: unlessDecided(plan) } : {}),
       ...(transport === 'http' ? httpService(config, plan) : grpcService(config, plan)),
     },
   };
@@ -192,7 +194,7 @@ function grpcService(config: Config, plan: Plan): Block {
     // What allowed_upstream_headers is over HTTP: whatever the authorizer says, it changes identity headers alone.
     decoder_header_mutation_rules: {
       disallow_all: true,
-      allow_expression: { regex: plan.identityHeaders.map(separatorsAlike).join('|') },
+      allow_expression: { regex: [...plan.identityHeaders.map(separatorsAlike), quote(WIRE.edgeKey)].join('|') },
     },
   };
 }

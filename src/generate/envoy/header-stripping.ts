@@ -8,7 +8,7 @@ import { type Block, COMMENT } from './yaml.ts';
 const ORY_CONTROL_HEADERS = ['ory-base-url-rewrite*', 'ory-no-custom-domain-redirect'];
 /** Headers between Envoy and authorizer that a client must not be able to speak. */
 const STRIPPED = [
-  'ory-edge-key',
+  WIRE.edgeKey,
   WIRE.policy,
   WIRE.jwtFailure,
   `${WIRE.status}*`,

@@ -1,7 +1,7 @@
 // The listener and its HTTP connection manager: protocols, limits, normalisation, downstream TLS. No I/O.
 import type { Config } from '../../config/config.ts';
 import type { Plan } from '../plan.ts';
-import { accessLog } from './access-log.ts';
+import { accessLogs } from './access-log.ts';
 import { socketAddress } from './address.ts';
 import { httpFilters } from './filters.ts';
 import { earlyHeaderMutations } from './header-stripping.ts';
@@ -30,7 +30,7 @@ export function listener(config: Config, plan: Plan, transport: Transport): Bloc
                 'type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager',
               stat_prefix: 'edge',
               codec_type: 'AUTO',
-              access_log: [accessLog(plan)],
+              access_log: accessLogs(plan),
               ...connectionLimits(),
               ...connectionManager(config, plan, transport),
               route_config: routeConfig(plan),

@@ -48,15 +48,24 @@ export function nativeFilters({ tokens, authorizer }: Plan): Value[] {
 
 const RBAC_TYPE = 'type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC';
 
-/** `filter_enabled_metadata` of ext_authz: off exactly where a rule's native yes stands. */
-export function unlessNativeYes(): Block {
-  return {
-    filter: RBAC,
-    path: [{ key: `${RULE_PREFIX}${RESULT}` }],
-    value: { string_match: { exact: 'allowed' } },
-    invert: true,
-  };
+/** What stands for a decision, in the metadata of an RBAC filter: `allowed`, `denied`, or the reason of a remembered yes. */
+const DECISION = `${RULE_PREFIX}${RESULT}`;
+
+/** A metadata matcher. */
+export function decidedAs(words: readonly string[]): Block {
+  const matchers = words.map((exact) => ({ string_match: { exact } }));
+  const [only] = matchers;
+  const value: Block = matchers.length === 1 && only ? only : { or_match: { value_matchers: matchers } };
+  return { filter: RBAC, path: [{ key: DECISION }], value };
 }
+
+/** `filter_enabled_metadata` of ext_authz: off exactly where a native yes or a remembered one stands. */
+export function unlessDecided(plan: Plan): Block {
+  return { ...decidedAs(['allowed', ...(plan.edgeCache ? ['session', 'token'] : [])]), invert: true };
+}
+
+/** For the access log: `session` or `token`. */
+export const REMEMBERED_REASON = `%DYNAMIC_METADATA(${RBAC}:${DECISION})%`;
 
 /** For the access log: `token` or `anonymous`. */
 export function nativeReason({ authorizer }: Plan): string {

@@ -1,7 +1,15 @@
 // The route configuration: what is ambiguous is refused first, then one route a rule in the order of the file. No I/O.
 import type { Plan, PlannedRule } from '../plan.ts';
 import { upstreamCluster } from './clusters.ts';
-import { EXT_AUTHZ, EXT_AUTHZ_ROUTE, JWT_AUTHN, JWT_AUTHN_ROUTE, RULE_FILTER } from './filter-names.ts';
+import {
+  EDGE_CACHE,
+  EDGE_CACHE_ROUTE,
+  EXT_AUTHZ,
+  EXT_AUTHZ_ROUTE,
+  JWT_AUTHN,
+  JWT_AUTHN_ROUTE,
+  RULE_FILTER,
+} from './filter-names.ts';
 import { TOKEN_REQUIREMENT } from './filters.ts';
 import { directProblem, type EdgeReason } from './local-replies.ts';
 import { nativeRoute } from './native-yes.ts';
@@ -22,7 +30,7 @@ export function routeConfig(plan: Plan): Block {
         domains: ['*'],
         routes: [
           ...refusals(plan),
-          ...(plan.ory ? oryRoutes(plan.ory, unfiltered(plan), reasonMetadata) : []),
+          ...(plan.ory ? oryRoutes(plan.ory, unfiltered(plan), decidedByEnvoy) : []),
           ...plan.rules.flatMap((rule) => [...preflight(rule, plan), ruleRoute(rule, plan)]),
           noRule(plan),
         ],
@@ -84,33 +92,40 @@ function refusal(plan: Plan, reason: EdgeReason, headers: readonly Block[]): Blo
   return {
     match: { prefix: '', headers },
     ...directProblem(reason),
-    metadata: reasonMetadata(reason),
+    metadata: decidedByEnvoy(reason),
     ...unfiltered(plan),
   };
 }
 
 /** For a route that neither verifies nor asks. */
-function unfiltered({ tokens, authorizer }: Plan): Block {
+function unfiltered({ tokens, authorizer, edgeCache }: Plan): Block {
   const perFilter: Block = {
     ...(tokens ? { [JWT_AUTHN]: { '@type': JWT_AUTHN_ROUTE, disabled: true } } : {}),
+    ...(edgeCache ? { [EDGE_CACHE]: NO_EDGE_CACHE } : {}),
     ...(authorizer ? { [EXT_AUTHZ]: { '@type': EXT_AUTHZ_ROUTE, disabled: true } } : {}),
   };
   return Object.keys(perFilter).length === 0 ? {} : { typed_per_filter_config: perFilter };
 }
 
+const NO_EDGE_CACHE: Block = { '@type': EDGE_CACHE_ROUTE, disabled: true };
+
 function ruleRoute(rule: PlannedRule, plan: Plan): Block {
   const { host, path, methods } = rule.match;
-  const { verdict } = rule;
+  const { verdict, remembered } = rule;
   const perFilter: Record<string, Value> = {};
   if (rule.tokens) perFilter[JWT_AUTHN] = { '@type': JWT_AUTHN_ROUTE, requirement_name: TOKEN_REQUIREMENT };
   if (verdict.kind === 'native' || verdict.kind === 'enforced') perFilter[RULE_FILTER] = nativeRoute(verdict, plan);
+  if (plan.edgeCache && !remembered) perFilter[EDGE_CACHE] = NO_EDGE_CACHE;
   if (verdict.kind === 'open' && plan.authorizer) perFilter[EXT_AUTHZ] = { '@type': EXT_AUTHZ_ROUTE, disabled: true };
   return {
     [COMMENT]: `Rule ${rule.name}. ${ruleText(rule)}`,
     name: rule.name,
     match: routeMatch(path, host, methods),
     route: routeTo(rule.upstream),
-    ...(verdict.kind === 'open' ? { metadata: reasonMetadata('anonymous') } : {}),
+    metadata:
+      verdict.kind === 'open'
+        ? decidedByEnvoy('anonymous', rule.name)
+        : logged({ decided_by: decider(plan), rule: rule.name }),
     ...(Object.keys(perFilter).length === 0 ? {} : { typed_per_filter_config: perFilter }),
   };
 }
@@ -137,7 +152,7 @@ function preflight({ name, match, upstream, corsOrigins, verdict }: PlannedRule,
         ],
       },
       route: routeTo(upstream),
-      metadata: reasonMetadata('anonymous'),
+      metadata: decidedByEnvoy('anonymous', name),
       ...unfiltered(plan),
     },
   ];
@@ -158,14 +173,27 @@ function ruleText({ native, asked }: PlannedRule): string {
 }
 
 /** The authorizer denies it (`no_rule`); should it ever say yes, there is nowhere to go. */
-function noRule({ authorizer }: Plan): Block {
+function noRule(plan: Plan): Block {
   return {
-    [COMMENT]: authorizer ? 'No rule: the authorizer denies, and this is what would answer if it did not.' : 'No rule.',
+    [COMMENT]: plan.authorizer
+      ? 'No rule: the authorizer denies, and this is what would answer if it did not.'
+      : 'No rule.',
     match: { prefix: '' },
     ...directProblem('no_rule'),
+    metadata: logged({ decided_by: decider(plan) }),
   };
 }
 
-function reasonMetadata(reason: string): Block {
-  return { filter_metadata: { [ROUTE_METADATA]: { reason } } };
+/** Who decides what no filter says yes to. */
+function decider({ authorizer }: Plan): string {
+  return authorizer ? 'authorizer' : 'native';
+}
+
+function decidedByEnvoy(reason: string, rule?: string): Block {
+  return logged({ reason, decided_by: 'native', ...(rule === undefined ? {} : { rule }) });
+}
+
+/** For the access log. */
+function logged(content: Block): Block {
+  return { filter_metadata: { [ROUTE_METADATA]: content } };
 }

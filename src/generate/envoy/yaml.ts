@@ -25,7 +25,7 @@ export function toYaml(content: Value, headComment: string): string {
     Scalar(key, node) {
       if (key === 'key' || typeof node.value !== 'string') return;
       const plain = PLAIN.test(node.value) && !WORDS.has(node.value.toLowerCase());
-      node.type = plain ? Scalar.PLAIN : Scalar.QUOTE_SINGLE;
+      node.type = plain ? Scalar.PLAIN : node.value.includes('\n') ? Scalar.BLOCK_LITERAL : Scalar.QUOTE_SINGLE;
     },
   });
   document.commentBefore = indentComment(headComment);
