@@ -50,7 +50,7 @@ async function together(
 }
 
 /** `ory-envoy serve`, ready. */
-export async function startServe(
+async function startServe(
   { program, cores, folder }: Pick<Surroundings, 'program' | 'cores' | 'folder'>,
   text: string,
   adminPort: number,

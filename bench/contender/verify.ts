@@ -5,7 +5,7 @@ import { COOKIE, cookieOf, identityIdOf } from '../stand-in/credentials.ts';
 import type { Issuer } from '../stand-in/issuer.ts';
 import type { Contender, RunningContender } from './contender.ts';
 
-export const PATH = '/orders/1';
+const PATH = '/orders/1';
 
 export function urlOf({ envoy }: RunningContender): string {
   return `http://127.0.0.1:${envoy.listenPort}${PATH}`;
