@@ -1,15 +1,28 @@
 // The authorizer: the check with its real parts, behind its listeners. Opens sockets and asks Ory.
 import type { Clock } from '../check/clock.ts';
+import type { Revocation } from '../check/identity/cache/revocations.ts';
 import type { Log } from '../check/log.ts';
 import type { Address, Config } from '../config/config.ts';
+import { type EdgeCaches, NO_EDGE_CACHES } from './edge-caches.ts';
 import { listenGrpc } from './grpc.ts';
 import { listenHttp } from './http.ts';
 import { ListenError } from './listen.ts';
 import { Policies } from './policies.ts';
+import { Pushes } from './pushes.ts';
 
 export interface AuthorizerOptions {
   readonly log: Log;
   readonly clock?: Clock;
+  /** Default: this authorizer feeds no Envoy. */
+  readonly edgeCaches?: EdgeCaches;
+}
+
+/** What a revocation has come to; what the authorizer itself remembered is forgotten in any case. */
+export interface Revoked {
+  /** `none`: this authorizer feeds no Envoy. */
+  readonly edgeCaches: 'emptied' | 'none';
+  /** For how long Envoys may still go by what they remember: 0 where they were emptied. */
+  readonly rememberedForMs: number;
 }
 
 export interface Authorizer {
@@ -23,6 +36,11 @@ export interface Authorizer {
    * denied where it is not among them. Addresses (`serve`) stay as they are.
    */
   reconfigure(config: Config, named?: ReadonlyMap<string, Config>): void;
+  /**
+   * No check that comes after this call goes by what was known of it before. What Ory says from then on counts:
+   * end the session there first. @throws {PushError} where an Envoy may still remember.
+   */
+  revoke(revocation: Revocation): Promise<Revoked>;
   /** Takes no new connection, finishes the checks under way, ends the rest after `graceMs` (default 10 s). */
   close(graceMs?: number): Promise<void>;
 }
@@ -30,18 +48,26 @@ export interface Authorizer {
 /** @throws {ListenError} */
 export async function startAuthorizer(
   config: Config,
-  { log, clock = Date.now }: AuthorizerOptions,
+  { log, clock = Date.now, edgeCaches = NO_EDGE_CACHES }: AuthorizerOptions,
 ): Promise<Authorizer> {
   const policies = new Policies(config, { log, clock });
   const listeners = await listenOnBoth(config, policies, log).catch(async (error: unknown) => {
     await policies.close();
     throw error;
   });
+  const pushes = new Pushes(edgeCaches);
   return {
     http: listeners.http.address,
     grpc: listeners.grpc.address,
     notServing: () => listeners.grpc.notServing(),
     reconfigure: (next, named = new Map()) => policies.replace(next, named),
+    async revoke(revocation) {
+      // First: an emptied edge cache asks here at once.
+      policies.forget(revocation);
+      if (edgeCaches.fed === 0) return { edgeCaches: 'none', rememberedForMs: policies.edgeTtlMs };
+      await pushes.empty();
+      return { edgeCaches: 'emptied', rememberedForMs: 0 };
+    },
     async close(graceMs = 10_000) {
       await Promise.all([listeners.http.close(graceMs), listeners.grpc.close(graceMs)]);
       await policies.close();

@@ -3,6 +3,7 @@ import { type Check, createCheck } from '../check/check.ts';
 import type { Clock } from '../check/clock.ts';
 import { createAccessTokenVerifier } from '../check/identity/access-token.ts';
 import { IdentityCache } from '../check/identity/cache/memory.ts';
+import type { Revocation } from '../check/identity/cache/revocations.ts';
 import type { Verifier } from '../check/identity/identity.ts';
 import { createIntrospectionVerifier } from '../check/identity/introspection.ts';
 import { Jwks } from '../check/identity/jwks.ts';
@@ -41,6 +42,7 @@ interface Verification {
 export class Policies {
   readonly #options: Options;
   readonly #verifications = new Map<string, Verification>();
+  readonly #retired = new Set<Verification>();
   readonly #unknown: Policy;
   #current: Policy;
   #named = new Map<string, Policy>();
@@ -70,13 +72,33 @@ export class Policies {
     for (const [key, verification] of this.#verifications) {
       if (used.has(key)) continue;
       this.#verifications.delete(key);
-      // Checks under way go on asking it: two calls to Ory, of which each may be sent twice.
-      setTimeout(() => void verification.close(), 4 * verification.timeoutMs + 1_000).unref();
+      this.#retire(verification);
     }
+  }
+
+  /** Whatever a policy remembers, those of checks that are still under way included. */
+  forget(revocation: Revocation): void {
+    for (const { parts } of [...this.#verifications.values(), ...this.#retired]) parts.cache.forget(revocation);
+  }
+
+  /** For how long an Envoy may go by a yes of any of them. */
+  get edgeTtlMs(): number {
+    const all = [this.#current, ...this.#named.values()].map(({ config: { cache } }) => cache);
+    return Math.max(...all.map(({ edgeTtlMs, ttlMs }) => Math.min(edgeTtlMs, ttlMs)));
   }
 
   async close(): Promise<void> {
     await Promise.all([...this.#verifications.values()].map((one) => one.close()));
+  }
+
+  #retire(verification: Verification): void {
+    this.#retired.add(verification);
+    const close = () => {
+      this.#retired.delete(verification);
+      void verification.close();
+    };
+    // Checks under way go on asking it: two calls to Ory, of which each may be sent twice.
+    setTimeout(close, 4 * verification.timeoutMs + 1_000).unref();
   }
 
   #create(config: Config): Policy {

@@ -322,6 +322,56 @@ describe('an identity that is not enough', () => {
   });
 });
 
+describe('what is forgotten', () => {
+  const session = { kind: 'session', id: 'x' } as const;
+
+  test('is asked about anew, once', async () => {
+    const rig = setup();
+    await rig.ask();
+    rig.cache.forget(session);
+    await rig.ask();
+    await rig.ask();
+    expect(rig.verifier.calls).toBe(2);
+  });
+
+  test('does not come back by a call that was under way, and the edge does not remember what that one answers', async () => {
+    const rig = setup();
+    const gate = Promise.withResolvers<Verification>();
+    rig.verifier.answer = () => gate.promise;
+    const before = rig.ask();
+    rig.cache.forget(session);
+    rig.verifier.answer = () => ORYS_NO;
+    const after = [rig.ask(), rig.ask()];
+    gate.resolve(yes());
+    expect(await before).toMatchObject({ kind: 'verified', freshUntilMs: Number.NEGATIVE_INFINITY });
+    expect(await Promise.all(after)).toEqual([ORYS_NO, ORYS_NO]);
+    expect(rig.verifier.calls).toBe(2);
+  });
+
+  test('does not come back in an outage, not even for a check that had begun before', async () => {
+    const rig = setup({ ttlMs: 1_000, staleIfErrorMs: 60_000 });
+    await rig.ask();
+    rig.clock.now += 1_000;
+    const gate = Promise.withResolvers<Verification>();
+    rig.verifier.answer = () => gate.promise;
+    const before = rig.ask();
+    rig.cache.forget(session);
+    gate.resolve(unavailable('ory_unreachable'));
+    expect(await before).toMatchObject({ kind: 'unavailable' });
+    expect(await rig.ask()).toMatchObject({ kind: 'unavailable' });
+    expect(rig.cache.stale(token('x'), rig.verifier, () => true)).toBeUndefined();
+  });
+
+  test('where it is all, refusals are asked about anew as well', async () => {
+    const rig = setup();
+    rig.verifier.answer = () => ORYS_NO;
+    await rig.ask();
+    rig.cache.forget({ kind: 'all' });
+    rig.verifier.answer = () => yes();
+    expect(await rig.ask()).toMatchObject({ kind: 'verified' });
+  });
+});
+
 describe('memory', () => {
   test('is flat under 100,000 random cookies, good or bad', async () => {
     const rig = setup({ maxEntries: 2_000 });

@@ -4,6 +4,7 @@ import { LRUCache } from 'lru-cache';
 import type { Clock } from '../../clock.ts';
 import type { Credential } from '../../credential/credential.ts';
 import type { Identity, Verification, Verifier } from '../identity.ts';
+import { type Revocation, Revocations } from './revocations.ts';
 
 export interface IdentityCacheOptions {
   readonly ttlMs: number;
@@ -15,9 +16,16 @@ export interface IdentityCacheOptions {
 
 interface Remembered {
   readonly identity: Identity;
+  /** How many revocations there had been when Ory was asked. */
+  readonly asked: number;
   readonly fromMs: number;
   readonly freshUntilMs: number;
   readonly staleUntilMs: number;
+}
+
+interface Call {
+  readonly asked: number;
+  readonly answer: Promise<CachedVerification>;
 }
 
 /** A verification with the time until which the identity is remembered as it is: the past where it is not. */
@@ -28,6 +36,8 @@ export type CachedVerification = Verified | Exclude<Verification, { kind: 'verif
 export type Enough = (identity: Identity) => boolean;
 
 type Refusal = Extract<Verification, { kind: 'rejected' }>;
+
+const THE_PAST = Number.NEGATIVE_INFINITY;
 
 /** Garbage costs nothing to make: what is remembered of it is bounded apart, and pushes out no identity. */
 const MAX_NEGATIVE_ENTRIES = 10_000;
@@ -44,10 +54,12 @@ export class IdentityCache {
     string,
     { readonly refusal: Refusal; readonly fromMs: number; readonly untilMs: number }
   >;
-  readonly #underWay = new Map<string, Promise<CachedVerification>>();
+  readonly #underWay = new Map<string, Call>();
+  readonly #revocations: Revocations;
 
   constructor(options: IdentityCacheOptions) {
     this.#options = options;
+    this.#revocations = new Revocations({ keepMs: options.ttlMs + options.staleIfErrorMs, clock: options.clock });
     this.#identities = new LRUCache({
       max: options.maxEntries,
       maxSize: Math.max(options.maxEntries * MEAN_IDENTITY_BYTES, MIN_CACHE_BYTES),
@@ -70,6 +82,17 @@ export class IdentityCache {
     return answer.kind === 'unavailable' ? (this.#stale(key, verifier, enough) ?? answer) : answer;
   }
 
+  /**
+   * From now on no check goes by an answer of Ory from before, whether it is remembered or still under way. What is
+   * revoked is not dead by that: Ory is asked again.
+   */
+  forget(revocation: Revocation): void {
+    this.#revocations.add(revocation);
+    if (revocation.kind !== 'all') return;
+    this.#identities.clear();
+    this.#refusals.clear();
+  }
+
   /** What an outage leaves of an identity (`stale_if_error`), without asking again. */
   stale(credential: Credential, verifier: Verifier, enough: Enough): CachedVerification | undefined {
     return this.#stale(cacheKey(credential), verifier, enough);
@@ -78,30 +101,43 @@ export class IdentityCache {
   async #answer(key: string, credential: Credential, verifier: Verifier, enough: Enough): Promise<CachedVerification> {
     const before = this.#underWay.get(key);
     if (!before) return await this.#call(key, credential, verifier);
-    const joined = await before;
-    if (!isShort(joined, enough)) return withoutCookies(joined);
-    // That call may have begun before the login or the second factor that this request comes from.
+    const joined = await before.answer;
+    if (!isShort(joined, enough) && !this.#isRevoked(joined, before.asked)) return withoutCookies(joined);
+    // That call may have begun before the login or the second factor that this request comes from, or the revocation.
     const next = this.#underWay.get(key);
-    return next ? withoutCookies(await next) : await this.#call(key, credential, verifier);
+    return next ? withoutCookies(await next.answer) : await this.#call(key, credential, verifier);
+  }
+
+  #isRevoked(verification: Verification, asked: number): boolean {
+    return verification.kind === 'verified' && this.#revocations.cover(verification.identity, asked);
   }
 
   #call(key: string, credential: Credential, verifier: Verifier): Promise<CachedVerification> {
-    const asked = this.#ask(key, credential, verifier).finally(() => this.#underWay.delete(key));
-    this.#underWay.set(key, asked);
-    return asked;
+    const asked = this.#revocations.count;
+    const answer = this.#ask(key, credential, verifier, asked).finally(() => this.#underWay.delete(key));
+    this.#underWay.set(key, { asked, answer });
+    return answer;
   }
 
   #recall(key: string, verifier: Verifier, enough: Enough): CachedVerification | undefined {
     const nowMs = this.#options.clock();
-    const entry = this.#identities.get(key);
-    if (entry && !verifier.stillTrusted(entry.identity)) this.#identities.delete(key);
-    else if (entry && within(nowMs, entry.fromMs, entry.freshUntilMs))
+    const entry = this.#remembered(key, verifier);
+    if (entry && within(nowMs, entry.fromMs, entry.freshUntilMs))
       return enough(entry.identity) ? verified(entry.identity, entry.freshUntilMs) : undefined;
     const refused = this.#refusals.get(key);
     return refused && within(nowMs, refused.fromMs, refused.untilMs) ? refused.refusal : undefined;
   }
 
-  async #ask(key: string, credential: Credential, verifier: Verifier): Promise<CachedVerification> {
+  /** Whether fresh, stale or too old. What may never be used again is gone. */
+  #remembered(key: string, verifier: Verifier): Remembered | undefined {
+    const entry = this.#identities.get(key);
+    if (!entry) return undefined;
+    if (verifier.stillTrusted(entry.identity) && !this.#revocations.cover(entry.identity, entry.asked)) return entry;
+    this.#identities.delete(key);
+    return undefined;
+  }
+
+  async #ask(key: string, credential: Credential, verifier: Verifier, asked: number): Promise<CachedVerification> {
     // From before the call: however long Ory takes, nothing is remembered for longer than it may be.
     const fromMs = this.#options.clock();
     const verification = await verifier.verify(credential);
@@ -109,7 +145,9 @@ export class IdentityCache {
       case 'verified':
         return {
           ...verification,
-          freshUntilMs: this.#remember(key, verification.identity, fromMs, verification.cacheForMs),
+          freshUntilMs: this.#isRevoked(verification, asked)
+            ? THE_PAST
+            : this.#remember(key, verification.identity, asked, fromMs, verification.cacheForMs),
         };
       case 'rejected':
         this.#identities.delete(key);
@@ -123,7 +161,7 @@ export class IdentityCache {
   }
 
   /** @returns until when it is fresh. */
-  #remember(key: string, identity: Identity, fromMs: number, cacheForMs: number | undefined): number {
+  #remember(key: string, identity: Identity, asked: number, fromMs: number, cacheForMs: number | undefined): number {
     this.#refusals.delete(key);
     const endMs = identity.expiresAtMs ?? Number.POSITIVE_INFINITY;
     const freshUntilMs = Math.min(
@@ -131,14 +169,14 @@ export class IdentityCache {
       endMs,
     );
     const staleUntilMs = Math.min(freshUntilMs + this.#options.staleIfErrorMs, endMs);
-    if (staleUntilMs > fromMs) this.#identities.set(key, { identity, fromMs, freshUntilMs, staleUntilMs });
+    if (staleUntilMs > fromMs) this.#identities.set(key, { identity, asked, fromMs, freshUntilMs, staleUntilMs });
     else this.#identities.delete(key);
     return freshUntilMs;
   }
 
   #stale(key: string, verifier: Verifier, enough: Enough): CachedVerification | undefined {
-    const entry = this.#identities.get(key);
-    if (!entry || !verifier.stillTrusted(entry.identity) || !enough(entry.identity)) return undefined;
+    const entry = this.#remembered(key, verifier);
+    if (!entry || !enough(entry.identity)) return undefined;
     return within(this.#options.clock(), entry.fromMs, entry.staleUntilMs)
       ? verified(entry.identity, entry.freshUntilMs)
       : undefined;

@@ -1,0 +1,17 @@
+// The edge caches of the Envoys that this authorizer feeds: what a revocation empties. No I/O of its own.
+
+export interface EdgeCaches {
+  /** How many Envoys this authorizer feeds; 0: none. */
+  readonly fed: number;
+  /** Empties them; resolves when Envoy has taken it. @throws {PushError} */
+  empty(): Promise<void>;
+}
+
+/** Envoy did not take what was pushed: what it remembers may still be there. The message is for people, without ids. */
+export class PushError extends Error {
+  override readonly name = 'PushError';
+  readonly code = 'ERR_PUSH';
+}
+
+/** Where no Envoy reads its filters from this authorizer. */
+export const NO_EDGE_CACHES: EdgeCaches = { fed: 0, empty: async () => {} };
