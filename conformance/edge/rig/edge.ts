@@ -34,12 +34,13 @@ export type EdgeFile = { readonly edge?: object; readonly [key: string]: unknown
 
 /**
  * `file` is an `ory-envoy.yaml` as an object; addresses of the edge and the authorizer are filled in. `transport` is how
- * Envoy asks the authorizer; `patch` a last hand on the generated bootstrap.
+ * Envoy asks the authorizer; `patch` a last hand on the generated bootstrap; `serveArgs` go to `serve`.
  */
 export async function startEdge(
   file: EdgeFile,
   transport: Transport = 'http',
   patch: (yaml: string) => string = (yaml) => yaml,
+  serveArgs: readonly string[] = [],
 ): Promise<Edge> {
   const [listen = 0, envoyAdmin = 0, http = 0, grpc = 0, admin = 0] = await freePorts(5);
   const app = await startApp('app');
@@ -60,7 +61,7 @@ export async function startEdge(
     }),
   );
   const config = loadConfig(configFile);
-  const authorizer = serveProcess(configFile, `127.0.0.1:${admin}`);
+  const authorizer = serveProcess(configFile, `127.0.0.1:${admin}`, serveArgs);
   await authorizer.start();
   let written = '';
   const write = (line: string) => {
