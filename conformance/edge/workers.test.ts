@@ -18,7 +18,7 @@ import { type Lines, send } from './rig/client.ts';
 import { type CountingProxy, startCountingProxy } from './rig/counting-proxy.ts';
 import { type Edge, type EdgeFile, startEdge } from './rig/edge.ts';
 import { AUDIENCE, policy } from './rig/policy.ts';
-import { childrenOf } from './rig/serve-process.ts';
+import { workersOf } from './rig/serve-process.ts';
 
 const WHOAMI = '/sessions/whoami';
 const TWO = ['--workers', '2'];
@@ -256,7 +256,6 @@ serve: { http: "127.0.0.1:0", grpc: "127.0.0.1:0" }
       const path = join(dir, 'ory-envoy.yaml');
       writeFileSync(path, text);
       const log = new RecordingLog();
-      const others = new Set(childrenOf(process.pid));
       const workers = await startWorkers(parseConfig(text, path), { count: 2, file: path, text, log });
       const ask = async (token: string) => {
         const answer = await exchange(
@@ -268,7 +267,7 @@ serve: { http: "127.0.0.1:0", grpc: "127.0.0.1:0" }
       return {
         workers,
         log,
-        pids: () => childrenOf(process.pid).filter((pid) => !others.has(pid)),
+        pids: () => workersOf(process.pid),
         ask,
         /** Connections are given to the workers in turn. */
         askAll: async (token: string) =>
@@ -347,7 +346,7 @@ serve: { http: "127.0.0.1:0", grpc: "127.0.0.1:0" }
       try {
         const { port } = rig.workers.http;
         for (const pid of rig.pids()) process.kill(pid, 'SIGKILL');
-        await until('none is ready', () => !rig.workers.ready());
+        await until('they are gone', () => !rig.workers.ready());
         await until('all are back', () => rig.workers.ready());
         expect(rig.workers.http.port).toBe(port);
         expect(await rig.askAll('good-port')).toEqual(new Set([200]));

@@ -32,7 +32,7 @@ export function serveProcess(configFile: string, admin: string, args: readonly s
   return {
     log: () => written,
     pid: () => child?.pid ?? 0,
-    workers: () => childrenOf(child?.pid ?? 0),
+    workers: () => workersOf(child?.pid ?? 0),
     async start() {
       const started = spawn(process.execPath, [MAIN, 'serve', '-c', configFile, ...args], {
         stdio: ['ignore', 'pipe', 'pipe'],
@@ -57,8 +57,11 @@ export function serveProcess(configFile: string, admin: string, args: readonly s
   };
 }
 
-/** Processes that this one has started. */
-export function childrenOf(pid: number): readonly number[] {
-  const { stdout } = spawnSync('ps', ['-o', 'pid=', '--ppid', String(pid)], { encoding: 'utf8' });
-  return stdout.split(/\s+/).filter(Boolean).map(Number);
+/** Workers that this process has started. */
+export function workersOf(pid: number): readonly number[] {
+  const { stdout } = spawnSync('ps', ['-o', 'pid=,args=', '--ppid', String(pid)], { encoding: 'utf8' });
+  return stdout
+    .split('\n')
+    .filter((line) => line.endsWith(' worker'))
+    .map((line) => Number.parseInt(line, 10));
 }
