@@ -7,6 +7,7 @@ import { PARTS } from '../generate/envoy/emit.ts';
 import { TRANSPORTS } from '../generate/envoy/transport.ts';
 import { GenerateError } from '../generate/generate-error.ts';
 import type { GenerateOptions } from './generate.ts';
+import type { RevokeOptions } from './revoke.ts';
 import type { TestOptions } from './test.ts';
 import { ReportedError, UserError } from './user-error.ts';
 
@@ -92,6 +93,16 @@ function program(): Command {
     .action(async (options: { config: string; workers: number }) => (await import('./serve.ts')).serve(options));
 
   root.command('worker', { hidden: true }).action(async () => (await import('./workers/worker.ts')).worker());
+
+  root
+    .command('revoke')
+    .description('have a running authorizer forget a session, an identity or everything, at once')
+    .addOption(configOption())
+    .option('--session <id>', 'the id that Kratos has for the session')
+    .option('--identity <id>', 'whose sessions and tokens: identity.id of Kratos, sub of tokens')
+    .option('--all', 'everything that is remembered')
+    .option('--json', 'as JSON, for programs')
+    .action(async (options: RevokeOptions) => (await import('./revoke.ts')).revoke(options));
 
   root
     .command('validate')

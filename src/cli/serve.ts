@@ -1,5 +1,5 @@
 // `serve`: the authorizer until it is told to stop. Opens sockets, listens to signals.
-import { type AdminListener, listenAdmin } from '../admin/admin.ts';
+import { type AdminListener, type AdminParts, listenAdmin } from '../admin/admin.ts';
 import type { Log } from '../check/log.ts';
 import { type Config, formatAddress } from '../config/config.ts';
 import { parseConfig, readConfigFile } from '../config/load.ts';
@@ -25,11 +25,20 @@ export async function serve({ config: file, workers }: ServeOptions): Promise<vo
   const log = createLog();
   let ready = () => false;
   for (const warning of warningsOf(config)) log.warn({}, warning);
-  const admin = await startAdmin(config, () => ready());
+  let running: Listeners | undefined;
+  const admin = await startAdmin(config, {
+    ready: () => ready(),
+    revoke: {
+      token: () => config.serve.adminToken,
+      revoke: (revocation) => running?.revoke(revocation),
+      log,
+    },
+  });
   const authorizer = await startListeners(config, { file, text, workers, log }).catch(async (error: unknown) => {
     await admin.close();
     throw error;
   });
+  running = authorizer;
   ready = authorizer.ready;
   log.info(
     {
@@ -50,15 +59,15 @@ export async function serve({ config: file, workers }: ServeOptions): Promise<vo
   await admin.close();
 }
 
-async function startAdmin(config: Config, ready: () => boolean): Promise<AdminListener> {
+async function startAdmin(config: Config, parts: AdminParts): Promise<AdminListener> {
   try {
-    return await listenAdmin(config.serve.admin, ready);
+    return await listenAdmin(config.serve.admin, parts);
   } catch (error) {
     throw listenError(error, 'the admin port', formatAddress(config.serve.admin), 'set serve.admin to another address');
   }
 }
 
-type Listeners = Pick<Workers, 'http' | 'grpc' | 'notServing' | 'close' | 'ready'>;
+type Listeners = Pick<Workers, 'http' | 'grpc' | 'notServing' | 'revoke' | 'close' | 'ready'>;
 
 interface Started {
   readonly file: string;

@@ -116,7 +116,7 @@ export function makePlan(config: Config): Plan {
           }
         : undefined,
     edgeCache: rules.some(({ remembered }) => remembered) ? edgeCacheOf(config) : undefined,
-    sessionCookies: config.sessions?.cookies ?? [],
+    sessionCookies: config.sessionCookies,
     identityHeaders: config.identityHeaders.map((header) => header.name.toLowerCase()),
     ory: config.edge.ory,
     corsOrigins: [...new Set(config.rules.flatMap((rule) => rule.corsOrigins ?? []))],
@@ -124,9 +124,8 @@ export function makePlan(config: Config): Plan {
 }
 
 /** What the edge cache would be, whether a rule has use for it or not. */
-export function edgeCacheOf({ cache, sessions, tokens }: Config): Plan['edgeCache'] {
-  const some = sessions !== undefined || tokens?.introspection !== undefined;
-  return some && cache.edgeTtlMs > 0 ? { ttlMs: cache.edgeTtlMs } : undefined;
+export function edgeCacheOf({ cache }: Config): Plan['edgeCache'] {
+  return cache.edgeTtlMs > 0 ? { ttlMs: cache.edgeTtlMs } : undefined;
 }
 
 /**

@@ -31,7 +31,7 @@ export type AnswerOf = (verdict: Verdict, request: CheckRequest) => Answer;
 /** A yes that cannot be written becomes a denial, and a line in the log. */
 export function createAnswerer(config: Config, log: Log, clock: Clock): AnswerOf {
   const changesOf = createChanges(config.identityHeaders);
-  const bounds = { edgeTtlMs: config.cache.edgeTtlMs, sessionCookies: config.sessions?.cookies ?? [] };
+  const bounds = { edgeTtlMs: config.cache.edgeTtlMs, sessionCookies: config.sessionCookies };
   const denied = (verdict: Deny, request: CheckRequest): Answer => {
     const denial = denialOf(verdict, request, config, clock());
     const { reason } = verdict;

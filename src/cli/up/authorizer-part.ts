@@ -2,7 +2,7 @@
 import { listenAdmin } from '../../admin/admin.ts';
 import { type Config, formatAddress } from '../../config/config.ts';
 import { parseConfig } from '../../config/load.ts';
-import { startAuthorizer } from '../../server/authorizer.ts';
+import { type Authorizer, startAuthorizer } from '../../server/authorizer.ts';
 import { createLog } from '../log.ts';
 import { listenError } from '../user-error.ts';
 import type { AuthorizerSettings, PolicyText, Settings, StartedPart } from './messages.ts';
@@ -14,16 +14,29 @@ export async function startAuthorizerPart(settings: AuthorizerSettings): Promise
   const policies = new Configs();
   const config = policies.read(settings.current);
   const { admin, http } = config.serve;
+  const log = createLog();
   let ready = false;
-  const health = await listenAdmin(admin, () => ready).catch((error: unknown) => {
+  let adminToken = config.serve.adminToken;
+  let running: Authorizer | undefined;
+  const port = await listenAdmin(admin, {
+    ready: () => ready,
+    revoke: {
+      token: () => adminToken,
+      revoke: (revocation) => running?.revoke(revocation),
+      log,
+    },
+  }).catch((error: unknown) => {
     throw listenError(error, 'the admin port', formatAddress(admin), 'set serve.admin to another address');
   });
-  const authorizer = await startAuthorizer(config, { log: createLog() }).catch(async (error: unknown) => {
-    await health.close();
+  const authorizer = await startAuthorizer(config, { log }).catch(async (error: unknown) => {
+    await port.close();
     throw listenError(error, 'the authorizer', formatAddress(http), 'set serve.http to another address');
   });
+  running = authorizer;
   const judgeBy = ({ current, named }: AuthorizerSettings) => {
-    authorizer.reconfigure(policies.read(current), new Map(named.map((one) => [one.id, policies.read(one)])));
+    const now = policies.read(current);
+    authorizer.reconfigure(now, new Map(named.map((one) => [one.id, policies.read(one)])));
+    adminToken = now.serve.adminToken;
     policies.keep([current, ...named]);
   };
   judgeBy(settings);
@@ -36,7 +49,7 @@ export async function startAuthorizerPart(settings: AuthorizerSettings): Promise
     async close() {
       ready = false;
       await authorizer.close(CLOSE_MS);
-      await health.close();
+      await port.close();
     },
   };
 }
