@@ -36,12 +36,13 @@ export type EdgeFile = { readonly edge?: object; readonly serve?: object; readon
 
 /**
  * `file` is an `ory-envoy.yaml` as an object; addresses of the edge and the authorizer are filled in. `transport` is how
- * Envoy asks the authorizer; `patch` a last hand on the generated bootstrap.
+ * Envoy asks the authorizer; `patch` a last hand on the generated bootstrap; `serveArgs` go to `serve`.
  */
 export async function startEdge(
   file: EdgeFile,
   transport: Transport = 'http',
   patch: (yaml: string) => string = (yaml) => yaml,
+  serveArgs: readonly string[] = [],
 ): Promise<Edge> {
   const [listen = 0, envoyAdmin = 0, http = 0, grpc = 0, admin = 0] = await freePorts(5);
   const app = await startApp('app');
@@ -63,7 +64,7 @@ export async function startEdge(
   );
   const config = loadConfig(configFile);
   const adminAddress = formatAddress(config.serve.admin);
-  const authorizer = serveProcess(configFile, adminAddress);
+  const authorizer = serveProcess(configFile, adminAddress, serveArgs);
   await authorizer.start();
   let written = '';
   const write = (line: string) => {
