@@ -1,7 +1,7 @@
 // The command line: which commands there are, and what their exit codes mean. A command is loaded when it is called:
 // the authorizer does not carry the development Ory.
 import { existsSync, readFileSync } from 'node:fs';
-import { Command, CommanderError, Option } from 'commander';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { ConfigError } from '../config/fault.ts';
 import { PARTS } from '../generate/envoy/emit.ts';
 import { TRANSPORTS } from '../generate/envoy/transport.ts';
@@ -85,7 +85,14 @@ function program(): Command {
     .command('serve')
     .description('run the authorizer that Envoy asks')
     .addOption(configOption())
-    .action(async (options: { config: string }) => (await import('./serve.ts')).serve(options.config));
+    .addOption(
+      new Option('--workers <n>', 'processes that judge checks, for more than one core')
+        .default(1)
+        .argParser(workerCount),
+    )
+    .action(async (options: { config: string; workers: number }) => (await import('./serve.ts')).serve(options));
+
+  root.command('worker', { hidden: true }).action(async () => (await import('./workers/worker.ts')).worker());
 
   root
     .command('revoke')
@@ -140,6 +147,14 @@ function program(): Command {
 
 function configOption(): Option {
   return new Option('-c, --config <file>', 'configuration file').default(DEFAULT_FILE);
+}
+
+const MAX_WORKERS = 256;
+
+function workerCount(text: string): number {
+  const count = /^[1-9]\d{0,3}$/.test(text) ? Number(text) : Number.NaN;
+  if (count <= MAX_WORKERS) return count;
+  throw new InvalidArgumentError(`It is a whole number from 1 to ${MAX_WORKERS}, such as the number of cores.`);
 }
 
 function version(): string {

@@ -26,6 +26,8 @@ export interface Policy {
 interface Options {
   readonly log: Log;
   readonly clock: Clock;
+  /** Who asks Ory about sessions and opaque tokens; undefined: this process. */
+  readonly elsewhere?: Verifier | undefined;
 }
 
 /** What verifies credentials and remembers them; policies that ask the same servers in the same way share one. */
@@ -131,7 +133,7 @@ function verificationKey({ sessions, tokens, cache, oryTimeoutMs }: Config): str
 /** `client`: what stands in for Ory where nobody is to be asked. */
 export function createVerification(
   { sessions, tokens, cache, oryTimeoutMs }: Config,
-  { log, clock }: Options,
+  { log, clock, elsewhere }: Options,
   client: OryClient = createOryClient(oryTimeoutMs),
 ): Verification {
   const throttled = new ThrottledLog(log, clock);
@@ -139,8 +141,10 @@ export function createVerification(
     parts: {
       cache: new IdentityCache({ ...cache, clock }),
       verifiers: {
-        session: sessions && createKratosVerifier({ kratosUrl: sessions.kratosUrl, client, clock, log: throttled }),
-        token: tokens && createTokenVerifier(tokens, { client, clock, log: throttled }),
+        session:
+          sessions &&
+          (elsewhere ?? createKratosVerifier({ kratosUrl: sessions.kratosUrl, client, clock, log: throttled })),
+        token: tokens && createTokenVerifier(tokens, { client, clock, log: throttled, elsewhere }),
       },
     },
     timeoutMs: oryTimeoutMs,
@@ -148,16 +152,21 @@ export function createVerification(
   };
 }
 
-function createTokenVerifier(
-  tokens: TokenSettings,
-  asking: { readonly client: OryClient; readonly clock: Clock; readonly log: ThrottledLog },
-): Verifier {
+interface Asking {
+  readonly client: OryClient;
+  readonly clock: Clock;
+  readonly log: ThrottledLog;
+  readonly elsewhere: Verifier | undefined;
+}
+
+function createTokenVerifier(tokens: TokenSettings, { elsewhere, ...asking }: Asking): Verifier {
   const { issuer, clockSkewMs, jwksUrl, introspection } = tokens;
   const jwks = new Jwks({ url: jwksUrl, ...asking });
   // Ahead of the first token; a failure is logged and tried again when one comes.
   void jwks.refresh();
   return createAccessTokenVerifier({
     jwt: createJwtVerifier({ issuer, clockSkewMs, jwks, clock: asking.clock }),
-    opaque: introspection && createIntrospectionVerifier({ ...introspection, issuer, clockSkewMs, ...asking }),
+    opaque:
+      introspection && (elsewhere ?? createIntrospectionVerifier({ ...introspection, issuer, clockSkewMs, ...asking })),
   });
 }

@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import { routeName, WIRE } from '../../check/wire.ts';
 import type { Config } from '../../config/config.ts';
-import { makePlan } from '../plan.ts';
+import { edgeCacheOf, makePlan } from '../plan.ts';
 import { clusters } from './clusters.ts';
 import { bootstrap, DEFAULT_CA_FILE } from './emit.ts';
 import { EXT_AUTHZ, EXT_AUTHZ_ROUTE } from './filter-names.ts';
@@ -60,7 +60,8 @@ export function discoveryResponse(kind: keyof typeof TYPES, version: string, res
 
 /** @throws {GenerateError} where Envoy has no way to express the configuration. */
 export function generateDiscovery(config: Config, { policy, caFile = DEFAULT_CA_FILE }: DiscoveryOptions): Discovery {
-  const plan = makePlan(config);
+  // Whatever the rules: one that changes must not change the listener.
+  const plan = { ...makePlan(config), edgeCache: edgeCacheOf(config) };
   const all = clusters(config, plan, 'http', caFile) as Block[];
   const names = new Map(all.map((one) => [String(one['name']), `${one['name']}-${digest(one)}`]));
   const named = all.map((one): [string, Block] => {
