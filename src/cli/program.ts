@@ -8,6 +8,7 @@ import { TRANSPORTS } from '../generate/envoy/transport.ts';
 import { GenerateError } from '../generate/generate-error.ts';
 import type { GenerateOptions } from './generate.ts';
 import type { RevokeOptions } from './revoke.ts';
+import type { ServeOptions } from './serve.ts';
 import type { TestOptions } from './test.ts';
 import { ReportedError, UserError } from './user-error.ts';
 
@@ -90,7 +91,11 @@ function program(): Command {
         .default(1)
         .argParser(workerCount),
     )
-    .action(async (options: { config: string; workers: number }) => (await import('./serve.ts')).serve(options));
+    .option(
+      '--envoy-config <dir>',
+      'write Envoy’s keys and script into this folder, for `generate envoy --envoy-config`',
+    )
+    .action(async (options: ServeOptions) => (await import('./serve.ts')).serve(options));
 
   root.command('worker', { hidden: true }).action(async () => (await import('./workers/worker.ts')).worker());
 
@@ -126,6 +131,10 @@ function program(): Command {
       new Option('--transport <transport>', 'how Envoy asks the authorizer').choices(TRANSPORTS).default('http'),
     )
     .option('--no-authorizer', 'Envoy alone gives every verdict: for policies of tokens and of what anyone may do')
+    .option(
+      '--envoy-config <dir>',
+      'Envoy reads keys and script from this folder, where `serve --envoy-config` writes them',
+    )
     .option('--plan', 'print which rule is native and which is asked, and why, instead')
     .option('--json', 'with --plan: as JSON, for programs')
     .option('--ca-file <file>', 'the CA bundle where Envoy runs (default: /etc/ssl/certs/ca-certificates.crt)')

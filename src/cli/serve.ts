@@ -4,10 +4,13 @@ import type { Log } from '../check/log.ts';
 import { type Config, formatAddress } from '../config/config.ts';
 import { parseConfig, readConfigFile } from '../config/load.ts';
 import { warningsOf } from '../config/warnings.ts';
+import { FilterFeed, FilterFolderError } from '../edge/filter-feed.ts';
+import { makePlan } from '../generate/plan.ts';
 import { startAuthorizer } from '../server/authorizer.ts';
+import type { EdgeCaches } from '../server/edge-caches.ts';
 import { createLog } from './log.ts';
 import { nextSignal } from './signal.ts';
-import { listenError } from './user-error.ts';
+import { listenError, UserError } from './user-error.ts';
 import type { Workers } from './workers/workers.ts';
 
 /** Between readiness going and the listener closing: long enough for a connection that is just being made. */
@@ -16,15 +19,18 @@ const NOT_READY_MS = 250;
 export interface ServeOptions {
   readonly config: string;
   readonly workers: number;
+  /** Where Envoy reads its filters from; without it this authorizer feeds no Envoy. */
+  readonly envoyConfig?: string;
 }
 
 /** @throws {ConfigError} {UserError} */
-export async function serve({ config: file, workers }: ServeOptions): Promise<void> {
+export async function serve({ config: file, workers, envoyConfig }: ServeOptions): Promise<void> {
   const text = await readConfigFile(file);
   const config = parseConfig(text, file);
   const log = createLog();
   let ready = () => false;
   for (const warning of warningsOf(config)) log.warn({}, warning);
+  const feed = envoyConfig === undefined ? undefined : await openFeed(envoyConfig, config, log);
   let running: Listeners | undefined;
   const admin = await startAdmin(config, {
     ready: () => ready(),
@@ -34,11 +40,19 @@ export async function serve({ config: file, workers }: ServeOptions): Promise<vo
       log,
     },
   });
-  const authorizer = await startListeners(config, { file, text, workers, log }).catch(async (error: unknown) => {
+  const authorizer = await startListeners(config, {
+    file,
+    text,
+    workers,
+    log,
+    ...(feed ? { edgeCaches: feed } : {}),
+  }).catch(async (error: unknown) => {
     await admin.close();
     throw error;
   });
   running = authorizer;
+  // Before it is ready: an Envoy that waits for that finds its files.
+  await feed?.replace([{ plan: makePlan(config), keys: authorizer.keysOf(config) }]);
   ready = authorizer.ready;
   log.info(
     {
@@ -57,6 +71,15 @@ export async function serve({ config: file, workers }: ServeOptions): Promise<vo
   await new Promise((resolve) => setTimeout(resolve, NOT_READY_MS));
   await authorizer.close();
   await admin.close();
+  feed?.close();
+}
+
+async function openFeed(folder: string, { edge: { admin } }: Config, log: Log): Promise<FilterFeed> {
+  try {
+    return await FilterFeed.open({ folder, admin, log });
+  } catch (error) {
+    throw error instanceof FilterFolderError ? new UserError(error.message) : error;
+  }
 }
 
 async function startAdmin(config: Config, parts: AdminParts): Promise<AdminListener> {
@@ -67,13 +90,14 @@ async function startAdmin(config: Config, parts: AdminParts): Promise<AdminListe
   }
 }
 
-type Listeners = Pick<Workers, 'http' | 'grpc' | 'notServing' | 'revoke' | 'close' | 'ready'>;
+type Listeners = Pick<Workers, 'http' | 'grpc' | 'notServing' | 'revoke' | 'keysOf' | 'close' | 'ready'>;
 
 interface Started {
   readonly file: string;
   readonly text: string;
   readonly workers: number;
   readonly log: Log;
+  readonly edgeCaches?: EdgeCaches;
 }
 
 async function startListeners(config: Config, { workers, ...options }: Started): Promise<Listeners> {

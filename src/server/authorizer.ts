@@ -2,6 +2,7 @@
 import type { Clock } from '../check/clock.ts';
 import type { Revocation } from '../check/identity/cache/revocations.ts';
 import type { Verifier } from '../check/identity/identity.ts';
+import type { KeyChanges } from '../check/identity/jwks.ts';
 import type { Log } from '../check/log.ts';
 import type { Address, Config } from '../config/config.ts';
 import { type EdgeCaches, NO_EDGE_CACHES } from './edge-caches.ts';
@@ -39,6 +40,8 @@ export interface Authorizer {
    * denied where it is not among them. Addresses (`serve`) stay as they are.
    */
   reconfigure(config: Config, named?: ReadonlyMap<string, Config>): void;
+  /** The issuer's keys of a configuration that is in force or named; undefined where it takes no tokens. */
+  keysOf(config: Config): KeyChanges | undefined;
   /**
    * No check that comes after this call goes by what was known of it before. What Ory says from then on counts:
    * end the session there first. @throws {PushError} where an Envoy may still remember.
@@ -64,6 +67,7 @@ export async function startAuthorizer(
     grpc: listeners.grpc.address,
     notServing: () => listeners.grpc.notServing(),
     reconfigure: (next, named = new Map()) => policies.replace(next, named),
+    keysOf: (one) => policies.keysOf(one),
     async revoke(revocation) {
       // First: an emptied edge cache asks here at once.
       policies.forget(revocation);

@@ -6,7 +6,7 @@ import { IdentityCache } from '../check/identity/cache/memory.ts';
 import type { Revocation } from '../check/identity/cache/revocations.ts';
 import type { Verifier } from '../check/identity/identity.ts';
 import { createIntrospectionVerifier } from '../check/identity/introspection.ts';
-import { Jwks } from '../check/identity/jwks.ts';
+import { Jwks, type KeyChanges } from '../check/identity/jwks.ts';
 import { createJwtVerifier } from '../check/identity/jwt.ts';
 import { createKratosVerifier } from '../check/identity/kratos.ts';
 import { createOryClient, type OryClient } from '../check/identity/ory-client.ts';
@@ -34,6 +34,7 @@ interface Options {
 interface Verification {
   readonly parts: Pick<Parameters<typeof createCheck>[0], 'cache' | 'verifiers'>;
   readonly timeoutMs: number;
+  readonly keys: KeyChanges | undefined;
   close(): Promise<void>;
 }
 
@@ -76,6 +77,11 @@ export class Policies {
       this.#verifications.delete(key);
       this.#retire(verification);
     }
+  }
+
+  /** The issuer's keys of a policy that is in force or named; undefined where it takes no tokens. */
+  keysOf(config: Config): KeyChanges | undefined {
+    return this.#verifications.get(verificationKey(config))?.keys;
   }
 
   /** Whatever a policy remembers, those of checks that are still under way included. */
@@ -137,17 +143,20 @@ export function createVerification(
   client: OryClient = createOryClient(oryTimeoutMs),
 ): Verification {
   const throttled = new ThrottledLog(log, clock);
+  const asking = { client, clock, log: throttled };
+  const jwks = tokens && new Jwks({ url: tokens.jwksUrl, ...asking });
+  // Ahead of the first token; a failure is logged and tried again when one comes.
+  void jwks?.refresh();
   return {
     parts: {
       cache: new IdentityCache({ ...cache, clock }),
       verifiers: {
-        session:
-          sessions &&
-          (elsewhere ?? createKratosVerifier({ kratosUrl: sessions.kratosUrl, client, clock, log: throttled })),
-        token: tokens && createTokenVerifier(tokens, { client, clock, log: throttled, elsewhere }),
+        session: sessions && (elsewhere ?? createKratosVerifier({ kratosUrl: sessions.kratosUrl, ...asking })),
+        token: tokens && jwks && createTokenVerifier(tokens, jwks, { ...asking, elsewhere }),
       },
     },
     timeoutMs: oryTimeoutMs,
+    keys: jwks,
     close: () => client.close(),
   };
 }
@@ -159,11 +168,11 @@ interface Asking {
   readonly elsewhere: Verifier | undefined;
 }
 
-function createTokenVerifier(tokens: TokenSettings, { elsewhere, ...asking }: Asking): Verifier {
-  const { issuer, clockSkewMs, jwksUrl, introspection } = tokens;
-  const jwks = new Jwks({ url: jwksUrl, ...asking });
-  // Ahead of the first token; a failure is logged and tried again when one comes.
-  void jwks.refresh();
+function createTokenVerifier(
+  { issuer, clockSkewMs, introspection }: TokenSettings,
+  jwks: Jwks,
+  { elsewhere, ...asking }: Asking,
+): Verifier {
   return createAccessTokenVerifier({
     jwt: createJwtVerifier({ issuer, clockSkewMs, jwks, clock: asking.clock }),
     opaque:

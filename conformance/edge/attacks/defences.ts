@@ -864,7 +864,7 @@ export const REMOVALS: readonly Removal[] = [
   {
     id: 'native',
     what: 'the second that Envoy would be more lenient by',
-    file: 'src/generate/envoy/filters.ts',
+    file: 'src/generate/envoy/jwt-authn.ts',
     from: 'Math.floor(tokens.clockSkewMs / 1_000) - 1',
     to: 'Math.floor(tokens.clockSkewMs / 1_000)',
     test: 'native.test.ts',

@@ -23,7 +23,7 @@ export interface WorkersOptions {
   readonly edgeCaches?: EdgeCaches;
 }
 
-export interface Workers extends Pick<Authorizer, 'http' | 'grpc' | 'notServing' | 'revoke' | 'close'> {
+export interface Workers extends Pick<Authorizer, 'http' | 'grpc' | 'notServing' | 'revoke' | 'keysOf' | 'close'> {
   /** Whether all of them listen. */
   ready(): boolean;
 }
@@ -52,6 +52,7 @@ export async function startWorkers(config: Config, options: WorkersOptions): Pro
     ...addresses,
     ready: () => pool.ready,
     notServing: () => pool.notServing(),
+    keysOf: () => verification.keys,
     async revoke(revocation) {
       // Here first: a worker that has forgotten asks here at once. Then all of them: an emptied edge cache asks them.
       cache.forget(revocation);
