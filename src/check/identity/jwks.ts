@@ -55,6 +55,8 @@ export interface KeyChanges {
    * Meanwhile they are fetched every 10 s. @returns how to end it.
    */
   watch(tell: (jwks: string) => void): () => void;
+  /** Fetches them now. Never throws. */
+  refresh(): Promise<void>;
 }
 
 export class Jwks implements KeyChanges {

@@ -15,6 +15,8 @@ export type ToWorker =
       readonly file: string;
       readonly text: string;
       readonly addresses: Addresses;
+      /** Whether `serve` delivers the issuer's keys to Envoy, and so wants to hear of new ones. */
+      readonly delivers: boolean;
     }
   | { readonly kind: 'answer'; readonly id: number; readonly answer: Answer }
   | { readonly kind: 'forget'; readonly id: number; readonly revocation: Revocation }
@@ -27,7 +29,9 @@ export type FromWorker =
   | { readonly kind: 'listening'; readonly addresses: Addresses }
   | { readonly kind: 'failed'; readonly key: string; readonly address: Address; readonly code: string | undefined }
   | ({ readonly kind: 'question'; readonly id: number } & Question)
-  | { readonly kind: 'forgotten'; readonly id: number };
+  | { readonly kind: 'forgotten'; readonly id: number }
+  /** The issuer has other keys: a token brought one that was not known. */
+  | { readonly kind: 'keys' };
 
 export interface Addresses {
   readonly http: Address;
