@@ -18,11 +18,17 @@ export interface GenerateOptions {
   readonly plan?: true;
   readonly json?: true;
   readonly caFile?: string;
+  readonly envoyConfig?: string;
 }
 
 /** @throws {ConfigError} {GenerateError} {UserError} */
 export function generate(target: string, options: GenerateOptions): void {
   if (target !== 'envoy') throw new UserError(unknownTarget(target), 2);
+  if (options.envoyConfig !== undefined && !options.authorizer)
+    throw new UserError(
+      '--envoy-config goes with an authorizer, which writes the files there: leave one of --envoy-config and --no-authorizer out',
+      2,
+    );
   const config = loadConfig(options.config);
   if (options.plan) {
     const plan = options.authorizer ? makePlan(config) : makePlanWithoutAuthorizer(config);
@@ -35,6 +41,7 @@ export function generate(target: string, options: GenerateOptions): void {
     transport: options.transport,
     authorizer: options.authorizer,
     ...(options.caFile === undefined ? {} : { caFile: options.caFile }),
+    ...(options.envoyConfig === undefined ? {} : { envoyConfig: options.envoyConfig }),
   });
   const names = config.edge.ory?.apiKey !== undefined && text.includes(API_KEY_VARIABLE);
   if (names)

@@ -1,9 +1,13 @@
 // `up`: the whole edge on this machine, kept running until Ctrl-C, with the file watched. Starts processes.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { ConfigError } from '../config/fault.ts';
 import { readConfigFile } from '../config/load.ts';
 import { warningsOf } from '../config/warnings.ts';
 import { EnvoyNotFoundError, findEnvoy } from '../edge/find.ts';
 import { validateEnvoyConfig } from '../edge/validate.ts';
+import { removeWithThisProcess } from '../edge/watchdog.ts';
 import { GenerateError } from '../generate/generate-error.ts';
 import { nextSignal } from './signal.ts';
 import { answers } from './up/answers.ts';
@@ -58,7 +62,9 @@ async function start(options: UpOptions, journal: Journal, ends: Ends): Promise<
   const file = options.file ?? 'the development policy';
   const servers = await readServers(options.with);
   const policy = readPolicy(source, file, servers);
-  const compiled = compile(policy);
+  const envoyConfig = await filterFolder();
+  await ends.add(() => rm(envoyConfig, { recursive: true, force: true }));
+  const compiled = compile(policy, envoyConfig);
   const path = options.onlyAuthorizer ? undefined : await find(journal, ends);
 
   const development = new Development(journal);
@@ -69,7 +75,7 @@ async function start(options: UpOptions, journal: Journal, ends: Ends): Promise<
   }
   await warn(policy, journal, options.onlyAuthorizer);
 
-  const authorizer = new KeptPart(judgeBy(policy, [policy]), journal);
+  const authorizer = new KeptPart(judgeBy(policy, [policy], options.onlyAuthorizer ? undefined : envoyConfig), journal);
   await ends.add(() => authorizer.stop());
   await authorizer.start();
   const edge = path === undefined ? undefined : new EdgePart(path, compiled, journal);
@@ -84,6 +90,7 @@ async function start(options: UpOptions, journal: Journal, ends: Ends): Promise<
         path !== undefined && edge ? { part: edge, validate: (text) => validateEnvoyConfig(path, text) } : undefined,
       development,
       journal,
+      envoyConfig,
     });
     await ends.add(() => reload.stop());
     await ends.add(follow(watched, source, servers, reload, journal));
@@ -98,6 +105,13 @@ async function start(options: UpOptions, journal: Journal, ends: Ends): Promise<
     file: watched,
   };
   process.stdout.write(options.json ? `${JSON.stringify(bannerJson(banner))}\n` : bannerText(banner));
+}
+
+/** It outlives every part that writes or reads there. */
+async function filterFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'ory-envoy-filters-'));
+  removeWithThisProcess(folder);
+  return folder;
 }
 
 async function find(journal: Journal, ends: Ends): Promise<string> {

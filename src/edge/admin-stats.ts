@@ -10,9 +10,9 @@ export interface Stats {
 const TIMEOUT_MS = 5_000;
 
 /** The statistics whose names the expression matches. @throws where Envoy does not answer. */
-export async function readStats(adminUrl: string, filter: string): Promise<Stats> {
+export async function readStats(adminUrl: string, filter: string, timeoutMs = TIMEOUT_MS): Promise<Stats> {
   const url = `${adminUrl}/stats?format=json&filter=${encodeURIComponent(filter)}`;
-  const answer = await fetch(url, { signal: AbortSignal.timeout(TIMEOUT_MS) });
+  const answer = await fetch(url, { signal: AbortSignal.timeout(timeoutMs) });
   const { stats = [] } = (await answer.json()) as { stats?: readonly { name?: string; value?: unknown }[] };
   const values = new Map(stats.map(({ name, value }) => [name, value]));
   return {

@@ -3,11 +3,21 @@ import { spawn } from 'node:child_process';
 
 /**
  * Sends SIGTERM to `pid` and removes `folder` when this process is gone, also by SIGKILL: an Envoy left behind would go on answering with an
- * old policy and keep the port. The shell waits for the end of a pipe that only this process holds open.
+ * old policy and keep the port.
  * @returns how to call it off, which must be done once `pid` has ended: the number may then be another's.
  */
 export function endWithThisProcess(pid: number, folder: string): () => void {
-  const shell = spawn('/bin/sh', ['-c', 'read -r _; kill -TERM "$0"; rm -rf -- "$1"', String(pid), folder], {
+  return afterThisProcess('kill -TERM "$0"; rm -rf -- "$1"', [String(pid), folder]);
+}
+
+/** Removes `folder` when this process is gone, also by SIGKILL. */
+export function removeWithThisProcess(folder: string): void {
+  afterThisProcess('rm -rf -- "$0"', [folder]);
+}
+
+/** The shell waits for the end of a pipe that only this process holds open. */
+function afterThisProcess(command: string, args: readonly string[]): () => void {
+  const shell = spawn('/bin/sh', ['-c', `read -r _; ${command}`, ...args], {
     stdio: ['pipe', 'ignore', 'ignore'],
     detached: true,
   });

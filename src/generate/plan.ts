@@ -123,8 +123,12 @@ export function makePlan(config: Config): Plan {
   };
 }
 
-/** What the edge cache would be, whether a rule has use for it or not. */
-export function edgeCacheOf({ cache }: Config): Plan['edgeCache'] {
+/** For an edge whose rules change under open connections: the edge cache is there, whether a rule has use for it or not. */
+export function makeSteadyPlan(config: Config): Plan {
+  return { ...makePlan(config), edgeCache: edgeCacheOf(config) };
+}
+
+function edgeCacheOf({ cache }: Config): Plan['edgeCache'] {
   return cache.edgeTtlMs > 0 ? { ttlMs: cache.edgeTtlMs } : undefined;
 }
 

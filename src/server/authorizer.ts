@@ -1,6 +1,8 @@
 // The authorizer: the check with its real parts, behind its listeners. Opens sockets and asks Ory.
 import type { Clock } from '../check/clock.ts';
 import type { Revocation } from '../check/identity/cache/revocations.ts';
+import type { Verifier } from '../check/identity/identity.ts';
+import type { KeyChanges } from '../check/identity/jwks.ts';
 import type { Log } from '../check/log.ts';
 import type { Address, Config } from '../config/config.ts';
 import { type EdgeCaches, NO_EDGE_CACHES } from './edge-caches.ts';
@@ -15,6 +17,8 @@ export interface AuthorizerOptions {
   readonly clock?: Clock;
   /** Default: this authorizer feeds no Envoy. */
   readonly edgeCaches?: EdgeCaches;
+  /** Who asks Ory about sessions and opaque tokens; default: this process. */
+  readonly elsewhere?: Verifier;
 }
 
 /** What a revocation has come to; what the authorizer itself remembered is forgotten in any case. */
@@ -36,6 +40,8 @@ export interface Authorizer {
    * denied where it is not among them. Addresses (`serve`) stay as they are.
    */
   reconfigure(config: Config, named?: ReadonlyMap<string, Config>): void;
+  /** The issuer's keys of a configuration that is in force or named; undefined where it takes no tokens. */
+  keysOf(config: Config): KeyChanges | undefined;
   /**
    * No check that comes after this call goes by what was known of it before. What Ory says from then on counts:
    * end the session there first. @throws {PushError} where an Envoy may still remember.
@@ -48,9 +54,9 @@ export interface Authorizer {
 /** @throws {ListenError} */
 export async function startAuthorizer(
   config: Config,
-  { log, clock = Date.now, edgeCaches = NO_EDGE_CACHES }: AuthorizerOptions,
+  { log, clock = Date.now, edgeCaches = NO_EDGE_CACHES, elsewhere }: AuthorizerOptions,
 ): Promise<Authorizer> {
-  const policies = new Policies(config, { log, clock });
+  const policies = new Policies(config, { log, clock, elsewhere });
   const listeners = await listenOnBoth(config, policies, log).catch(async (error: unknown) => {
     await policies.close();
     throw error;
@@ -61,6 +67,7 @@ export async function startAuthorizer(
     grpc: listeners.grpc.address,
     notServing: () => listeners.grpc.notServing(),
     reconfigure: (next, named = new Map()) => policies.replace(next, named),
+    keysOf: (one) => policies.keysOf(one),
     async revoke(revocation) {
       // First: an emptied edge cache asks here at once.
       policies.forget(revocation);

@@ -6,7 +6,7 @@ import { IdentityCache } from '../check/identity/cache/memory.ts';
 import type { Revocation } from '../check/identity/cache/revocations.ts';
 import type { Verifier } from '../check/identity/identity.ts';
 import { createIntrospectionVerifier } from '../check/identity/introspection.ts';
-import { Jwks } from '../check/identity/jwks.ts';
+import { Jwks, type KeyChanges } from '../check/identity/jwks.ts';
 import { createJwtVerifier } from '../check/identity/jwt.ts';
 import { createKratosVerifier } from '../check/identity/kratos.ts';
 import { createOryClient, type OryClient } from '../check/identity/ory-client.ts';
@@ -26,12 +26,15 @@ export interface Policy {
 interface Options {
   readonly log: Log;
   readonly clock: Clock;
+  /** Who asks Ory about sessions and opaque tokens; undefined: this process. */
+  readonly elsewhere?: Verifier | undefined;
 }
 
 /** What verifies credentials and remembers them; policies that ask the same servers in the same way share one. */
 interface Verification {
   readonly parts: Pick<Parameters<typeof createCheck>[0], 'cache' | 'verifiers'>;
   readonly timeoutMs: number;
+  readonly keys: KeyChanges | undefined;
   close(): Promise<void>;
 }
 
@@ -74,6 +77,11 @@ export class Policies {
       this.#verifications.delete(key);
       this.#retire(verification);
     }
+  }
+
+  /** The issuer's keys of a policy that is in force or named; undefined where it takes no tokens. */
+  keysOf(config: Config): KeyChanges | undefined {
+    return this.#verifications.get(verificationKey(config))?.keys;
   }
 
   /** Whatever a policy remembers, those of checks that are still under way included. */
@@ -131,33 +139,43 @@ function verificationKey({ sessions, tokens, cache, oryTimeoutMs }: Config): str
 /** `client`: what stands in for Ory where nobody is to be asked. */
 export function createVerification(
   { sessions, tokens, cache, oryTimeoutMs }: Config,
-  { log, clock }: Options,
+  { log, clock, elsewhere }: Options,
   client: OryClient = createOryClient(oryTimeoutMs),
 ): Verification {
   const throttled = new ThrottledLog(log, clock);
+  const asking = { client, clock, log: throttled };
+  const jwks = tokens && new Jwks({ url: tokens.jwksUrl, ...asking });
+  // Ahead of the first token; a failure is logged and tried again when one comes.
+  void jwks?.refresh();
   return {
     parts: {
       cache: new IdentityCache({ ...cache, clock }),
       verifiers: {
-        session: sessions && createKratosVerifier({ kratosUrl: sessions.kratosUrl, client, clock, log: throttled }),
-        token: tokens && createTokenVerifier(tokens, { client, clock, log: throttled }),
+        session: sessions && (elsewhere ?? createKratosVerifier({ kratosUrl: sessions.kratosUrl, ...asking })),
+        token: tokens && jwks && createTokenVerifier(tokens, jwks, { ...asking, elsewhere }),
       },
     },
     timeoutMs: oryTimeoutMs,
+    keys: jwks,
     close: () => client.close(),
   };
 }
 
+interface Asking {
+  readonly client: OryClient;
+  readonly clock: Clock;
+  readonly log: ThrottledLog;
+  readonly elsewhere: Verifier | undefined;
+}
+
 function createTokenVerifier(
-  tokens: TokenSettings,
-  asking: { readonly client: OryClient; readonly clock: Clock; readonly log: ThrottledLog },
+  { issuer, clockSkewMs, introspection }: TokenSettings,
+  jwks: Jwks,
+  { elsewhere, ...asking }: Asking,
 ): Verifier {
-  const { issuer, clockSkewMs, jwksUrl, introspection } = tokens;
-  const jwks = new Jwks({ url: jwksUrl, ...asking });
-  // Ahead of the first token; a failure is logged and tried again when one comes.
-  void jwks.refresh();
   return createAccessTokenVerifier({
     jwt: createJwtVerifier({ issuer, clockSkewMs, jwks, clock: asking.clock }),
-    opaque: introspection && createIntrospectionVerifier({ ...introspection, issuer, clockSkewMs, ...asking }),
+    opaque:
+      introspection && (elsewhere ?? createIntrospectionVerifier({ ...introspection, issuer, clockSkewMs, ...asking })),
   });
 }

@@ -1,5 +1,6 @@
-// The issuer's keys: fetched ahead of need, again for an unknown kid, kept for a while when the issuer is down.
-// Does network I/O through the client.
+// The issuer's keys: fetched ahead of need, again for an unknown kid, kept for a while when the issuer is down; and told
+// to those who verify with them elsewhere. Does network I/O through the client.
+import { createPublicKey, type JsonWebKey } from 'node:crypto';
 import { createLocalJWKSet, type JSONWebKeySet, type JWK, type JWTVerifyGetKey } from 'jose';
 import type { Clock } from '../clock.ts';
 import type { ThrottledLog } from '../log.ts';
@@ -12,6 +13,8 @@ export interface JwksOptions {
   readonly client: Pick<OryClient, 'get'>;
   readonly clock: Clock;
   readonly log: ThrottledLog;
+  /** Default: a timer that keeps no process alive. @returns how to call it off. */
+  readonly after?: (ms: number, work: () => void) => () => void;
 }
 
 /** Older keys are refreshed behind the request that finds them so. */
@@ -26,6 +29,8 @@ const COOLDOWN_MS = 2_000;
 const FAILED_COOLDOWN_MS = 500;
 /** So long after an attempt that failed, keys are used at once and refreshed behind the request. */
 const KNOWN_DOWN_MS = 10_000;
+/** While somebody verifies elsewhere: those tokens bring nobody here who would find the keys old. */
+const WATCHED_REFRESH_MS = 10_000;
 const MAX_KEYS = 100;
 
 /** A set of keys as it was at one moment. */
@@ -33,6 +38,8 @@ export interface KeySet {
   readonly getKey: JWTVerifyGetKey;
   /** What a key is, by its kid: equal text is the same key. */
   readonly material: ReadonlyMap<string, string>;
+  /** For another verifier: {@link publishedKeys}. */
+  readonly published: string;
 }
 
 export type KeyLookup =
@@ -40,7 +47,17 @@ export type KeyLookup =
   | { readonly kind: 'unknown' }
   | { readonly kind: 'unavailable' };
 
-export class Jwks {
+/** Keys that change. */
+export interface KeyChanges {
+  /**
+   * Tells the keys that may be used, as a JWKS of public keys, now or as soon as the first fetch has ended, and whenever
+   * they are others; a JWKS without keys where the issuer has been silent for too long.
+   * Meanwhile they are fetched every 10 s. @returns how to end it.
+   */
+  watch(tell: (jwks: string) => void): () => void;
+}
+
+export class Jwks implements KeyChanges {
   readonly #options: JwksOptions;
   #keys: KeySet | undefined;
   #text = '';
@@ -50,9 +67,25 @@ export class Jwks {
   #underWay: Promise<void> | undefined;
   #unknownAt = Number.NEGATIVE_INFINITY;
   #forUnknown: Promise<void> = Promise.resolve();
+  readonly #watchers = new Set<Watcher>();
+  #callOff: (() => void) | undefined;
 
   constructor(options: JwksOptions) {
     this.#options = options;
+  }
+
+  watch(tell: (jwks: string) => void): () => void {
+    const watcher: Watcher = { tell, told: undefined };
+    this.#watchers.add(watcher);
+    this.#callOff ??= this.#refreshLater();
+    if (this.#triedAt === Number.NEGATIVE_INFINITY) void this.refresh();
+    else if (!this.#underWay || this.#usable()) this.#tell();
+    return () => {
+      this.#watchers.delete(watcher);
+      if (this.#watchers.size > 0) return;
+      this.#callOff?.();
+      this.#callOff = undefined;
+    };
   }
 
   /** The keys now, without waiting for anybody; undefined where `find` would ask the issuer before it used them. */
@@ -82,8 +115,28 @@ export class Jwks {
   refresh(): Promise<void> {
     this.#underWay ??= this.#fetch().finally(() => {
       this.#underWay = undefined;
+      this.#tell();
     });
     return this.#underWay;
+  }
+
+  #tell(): void {
+    const jwks = this.#usable()?.published ?? NO_KEYS;
+    for (const watcher of this.#watchers) {
+      if (watcher.told === jwks) continue;
+      watcher.told = jwks;
+      watcher.tell(jwks);
+    }
+  }
+
+  #refreshLater(): () => void {
+    const { after = later } = this.#options;
+    return after(WATCHED_REFRESH_MS, () => {
+      this.#callOff = this.#refreshLater();
+      // Whatever becomes of the fetch: keys of an issuer that is silent end by themselves.
+      this.#tell();
+      void this.refresh();
+    });
   }
 
   /** With last good keys at hand and the issuer silent a moment ago, nobody waits for its next silence. */
@@ -137,6 +190,16 @@ export class Jwks {
   }
 }
 
+interface Watcher {
+  readonly tell: (jwks: string) => void;
+  told: string | undefined;
+}
+
+function later(ms: number, work: () => void): () => void {
+  const timer = setTimeout(work, ms).unref();
+  return () => clearTimeout(timer);
+}
+
 /** Undefined where the text is not a JWKS. Keys that cannot be used for what we verify are left out. */
 function readKeySet(text: string): KeySet | undefined {
   try {
@@ -151,17 +214,53 @@ function readKeySet(text: string): KeySet | undefined {
     }
     // Judged above: an import with them wants the operations of a public key and no others.
     const imported = usable.map(({ key_ops: _, ...key }) => key);
-    return { getKey: createLocalJWKSet({ keys: imported } satisfies JSONWebKeySet), material };
+    const getKey = createLocalJWKSet({ keys: imported } satisfies JSONWebKeySet);
+    return { getKey, material, published: publishedKeys(usable) };
   } catch {
     // Not JSON, or members so deeply nested that they cannot be written out.
     return undefined;
   }
 }
 
+/** No keys, as a JWKS (RFC 7517, section 5). */
+const NO_KEYS = '{"keys":[]}';
+
+/** What of a key a verifier needs (RFC 7518, section 6; RFC 8037, section 2): nothing private, nothing else. */
+const PUBLISHED = ['kty', 'kid', 'alg', 'crv', 'x', 'y', 'n', 'e'] as const;
+
+/**
+ * The keys for a verifier that chooses by the kid alone: of two with one kid it could take the wrong one, and one without
+ * a kid it would try on every token. One that cannot be imported is left out: nobody verifies by it.
+ */
+function publishedKeys(usable: readonly UsableKey[]): string {
+  const count = new Map<string, number>();
+  for (const { kid } of usable) count.set(kid, (count.get(kid) ?? 0) + 1);
+  const keys = usable.filter((key) => key.kid !== '' && count.get(key.kid) === 1 && isImportable(key));
+  return JSON.stringify({
+    keys: keys.map((key) => Object.fromEntries(PUBLISHED.flatMap((name) => (key[name] ? [[name, key[name]]] : [])))),
+  });
+}
+
+const CURVES = ['P-256', 'P-384', 'P-521', 'Ed25519'];
+
+function isImportable(key: UsableKey): boolean {
+  if (key.kty !== 'RSA' && !CURVES.includes(String(key.crv))) return false;
+  if (PUBLISHED.some((name) => key[name] !== undefined && typeof key[name] !== 'string')) return false;
+  try {
+    createPublicKey({ key: key as JsonWebKey, format: 'jwk' });
+    return true;
+  } catch {
+    // Such as a point that is not on its curve.
+    return false;
+  }
+}
+
 const MIN_RSA_BITS = 2_048;
 
+type UsableKey = JWK & { readonly kid: string; readonly kty: string };
+
 /** RFC 7517, section 4: a key that its publisher means for something else verifies nothing. */
-function isUsable(key: unknown): key is JWK & { kid: string; kty: string } {
+function isUsable(key: unknown): key is UsableKey {
   if (!isObject(key) || typeof key['kid'] !== 'string' || typeof key['kty'] !== 'string') return false;
   if (!['RSA', 'EC', 'OKP'].includes(key['kty']) || (key['use'] ?? 'sig') !== 'sig') return false;
   const operations = key['key_ops'];

@@ -1,8 +1,10 @@
 // Verdicts as Envoy's gRPC ext_authz gets them: what is set, what is removed, what the client is told.
+import { fromBinary, toBinary } from '@bufbuild/protobuf';
 import { describe, expect, test } from 'vitest';
 import { parseConfig } from '../../config/load.ts';
 import type { Identity, JsonObject } from '../identity/identity.ts';
 import { DENIALS, type DenyReason } from '../reason.ts';
+import { CheckResponseSchema } from '../testing/ext_authz_pb.ts';
 import { wireAnswer } from '../testing/grpc-wire.ts';
 import { RecordingLog } from '../testing/recording-log.ts';
 import { request } from '../testing/request.ts';
@@ -22,7 +24,14 @@ const [rule] = config.rules;
 if (!rule) throw new Error('no rule');
 const log = new RecordingLog();
 const write = createGrpcWriter(config, log, () => 0);
-const sent = (verdict: Verdict, of = request()) => wireAnswer(write(of, verdict));
+const sent = (verdict: Verdict, of = request()) => {
+  const bytes = write(of, verdict);
+  // Written by hand, and byte for byte as the generated code of the schema would write it.
+  expect(Buffer.from(toBinary(CheckResponseSchema, fromBinary(CheckResponseSchema, bytes)))).toEqual(
+    Buffer.from(bytes),
+  );
+  return wireAnswer(bytes);
+};
 
 const allow = (session?: JsonObject, setCookie: string[] = []): Allow => {
   const identity: Identity | undefined = session && { kind: 'session', session, expiresAtMs: undefined };

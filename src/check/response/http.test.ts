@@ -35,7 +35,7 @@ function sent(
     done();
   };
   response.assignSocket(socket);
-  write(response, { request: request({ method, ...change }), statusViaMetadata }, verdict);
+  write(response, { request: request({ method, ...change }), statusViaMetadata, hasBody: false }, verdict);
   const [head = '', body = ''] = chunks.join('').split('\r\n\r\n');
   const [first = '', ...lines] = head.split('\r\n');
   const headers = lines.map(

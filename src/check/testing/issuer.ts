@@ -64,6 +64,8 @@ export class IssuerRig {
   readonly asked: string[] = [];
   answer: () => OryAnswer | NoAnswer | Promise<OryAnswer | NoAnswer> = () => ({ kind: 'none', cause: 'down' });
   readonly jwks: Jwks;
+  /** What waits for its time; the last one is the one that counts. */
+  readonly timers: { readonly ms: number; readonly work: () => void }[] = [];
 
   constructor(keys: readonly JWK[] = []) {
     this.publish(keys);
@@ -78,7 +80,21 @@ export class IssuerRig {
       client,
       clock: this.clock.read,
       log: new ThrottledLog(this.log, this.clock.read),
+      after: (ms, work) => {
+        const timer = { ms, work };
+        this.timers.push(timer);
+        return () => void this.timers.splice(this.timers.indexOf(timer), 1);
+      },
     });
+  }
+
+  /** Turns the clock to the next timer, and lets it and the fetch behind it run. */
+  async ring(): Promise<void> {
+    const [timer] = this.timers.splice(0);
+    if (!timer) throw new Error('nothing waits');
+    this.clock.now += timer.ms;
+    timer.work();
+    await new Promise((resolve) => setImmediate(resolve));
   }
 
   publish(keys: readonly unknown[]): void {

@@ -76,7 +76,7 @@ function policy(rule: string, listen = 0): Compiled {
     edge: { listen: `127.0.0.1:${listen}`, admin: '127.0.0.1:0', upstream: 'http://127.0.0.1:2' },
     rules: [{ name: rule, match: { path: `/${rule}` }, allow: 'anyone' }],
   });
-  return compile(readPolicy(text, 'f', {}));
+  return compile(readPolicy(text, 'f', {}), '/filters');
 }
 
 const servers: Server[] = [];

@@ -14,6 +14,8 @@ export interface AuthorizerSettings {
   readonly current: PolicyText;
   /** Every policy that a route of Envoy may name. */
   readonly named: readonly PolicyText[];
+  /** Where it writes Envoy's filters; undefined where no Envoy of `up` reads them. It stays the same. */
+  readonly envoyConfig: string | undefined;
 }
 
 export interface OrySettings {

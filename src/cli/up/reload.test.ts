@@ -24,7 +24,8 @@ function rig() {
   };
   const journal = new Journal(true, {});
   journal.write = ({ level, message }) => void said.push(`${level}: ${message}`);
-  const reload = new Reload(compile(policy('one')), {
+  const reload = new Reload(compile(policy('one'), '/filters'), {
+    envoyConfig: '/filters',
     authorizer: { configure: ({ current, named }) => step(`authorizer ${current.id.slice(0, 2)} ${named.length}`) },
     envoy: {
       part: { apply: () => step('envoy').then(() => 'now' as const), forget: () => step('envoy forgets') },

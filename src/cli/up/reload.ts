@@ -8,8 +8,9 @@
 // 3. A listener (which headers it strips, which tokens it verifies) has routes of its own. One that is replaced keeps
 //    its old ones until its connections have ended.
 // So each request is under the old policy or under the new one, in Envoy and in the authorizer alike, and the order of
-// the steps decides only which of the two a request meets: the authorizer knows the new policy before any route names
-// it, and forgets the old one after the last request on such a route.
+// the steps decides only which of the two a request meets: the authorizer knows the new policy, and has written the
+// filters that Envoy reads of it, before any route names it, and forgets the old one after the last request on such a
+// route.
 import type { Config } from '../../config/config.ts';
 import { ConfigError } from '../../config/fault.ts';
 import { caBundle } from '../../edge/ca-bundle.ts';
@@ -32,16 +33,21 @@ export interface Compiled extends EdgeConfig {
 /** Besides the checks that a policy's routes may still be waiting for: how long it is remembered after its end. */
 const REMEMBERED_MS = 10_000;
 
-/** @throws {GenerateError} */
-export function compile(policy: Policy): Compiled {
+/** `envoyConfig`: where the authorizer writes Envoy's filters. @throws {GenerateError} */
+export function compile(policy: Policy, envoyConfig: string): Compiled {
   const caFile = caBundle();
-  const options = { policy: policy.id, ...(caFile === undefined ? {} : { caFile }) };
+  const options = { policy: policy.id, envoyConfig, ...(caFile === undefined ? {} : { caFile }) };
   return { policy, config: policy.config, discovery: generateDiscovery(policy.config, options) };
 }
 
-export function judgeBy(current: Policy, named: readonly Policy[]): AuthorizerSettings {
+/** `envoyConfig`: undefined where no Envoy of `up` reads filters. */
+export function judgeBy(
+  current: Policy,
+  named: readonly Policy[],
+  envoyConfig: string | undefined,
+): AuthorizerSettings {
   const textOf = ({ id, file, text }: PolicyText): PolicyText => ({ id, file, text });
-  return { part: 'authorizer', current: textOf(current), named: named.map(textOf) };
+  return { part: 'authorizer', current: textOf(current), named: named.map(textOf), envoyConfig };
 }
 
 export interface ReloadParts {
@@ -61,6 +67,8 @@ export interface ReloadParts {
     configure(config: Config): Promise<void>;
   };
   readonly journal: Journal;
+  /** Where the authorizer writes Envoy's filters. */
+  readonly envoyConfig: string;
 }
 
 export class Reload {
@@ -109,12 +117,12 @@ export class Reload {
   }
 
   async #change(policy: Policy): Promise<'now' | 'later'> {
-    const { authorizer, envoy, development } = this.#parts;
+    const { authorizer, envoy, development, envoyConfig } = this.#parts;
     const restart = needsRestart(this.#current.config, policy.config);
     if (restart !== undefined) throw new UserError(`${policy.file}: ${restart}`);
-    const next = compile(policy);
+    const next = compile(policy, envoyConfig);
     if (!envoy) {
-      await authorizer.configure(judgeBy(policy, []));
+      await authorizer.configure(judgeBy(policy, [], undefined));
       this.#current = next;
       return 'now';
     }
@@ -122,18 +130,18 @@ export class Reload {
     await development.start(policy.config, false);
     const before = this.#current;
     const former = () => [...this.#former.values()].map((one) => one.compiled.policy);
-    await authorizer.configure(judgeBy(before.policy, [before.policy, ...former(), policy]));
+    await authorizer.configure(judgeBy(before.policy, [before.policy, ...former(), policy], envoyConfig));
     let taken: 'now' | 'later';
     try {
       taken = await envoy.part.apply(next);
     } catch (error) {
-      await authorizer.configure(judgeBy(before.policy, [before.policy, ...former()]));
+      await authorizer.configure(judgeBy(before.policy, [before.policy, ...former()], envoyConfig));
       throw error;
     }
     this.#current = next;
     this.#retire(before);
     this.#forgetTimer(policy.id);
-    await authorizer.configure(judgeBy(policy, [policy, ...former()]));
+    await authorizer.configure(judgeBy(policy, [policy, ...former()], envoyConfig));
     // Only now: a file that is refused must not have changed them.
     await development.configure(policy.config);
     return taken;
@@ -154,13 +162,13 @@ export class Reload {
   }
 
   async #forget(id: string): Promise<void> {
-    const { authorizer, envoy, journal } = this.#parts;
+    const { authorizer, envoy, journal, envoyConfig } = this.#parts;
     if (!this.#former.delete(id)) return;
     const former = [...this.#former.values()].map((one) => one.compiled);
     try {
       await envoy?.part.forget(former);
       const { policy } = this.#current;
-      await authorizer.configure(judgeBy(policy, [policy, ...former.map((one) => one.policy)]));
+      await authorizer.configure(judgeBy(policy, [policy, ...former.map((one) => one.policy)], envoyConfig));
     } catch (error) {
       // More is known than is needed: no route names it.
       journal.warn(`the rules of before could not be forgotten: ${explain(error)}`, { event: 'kept' });

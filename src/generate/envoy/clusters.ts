@@ -15,7 +15,15 @@ export function upstreamCluster(name: string): string {
   return `upstream-${name}`;
 }
 
-export function clusters(config: Config, plan: Plan, transport: Transport, caFile: string): Value[] {
+export interface ClusterOptions {
+  readonly transport: Transport;
+  /** The certificates that upstreams are verified with, where Envoy runs. */
+  readonly caFile: string;
+  /** Whether Envoy fetches the issuer's keys itself. */
+  readonly fetchesKeys: boolean;
+}
+
+export function clusters(config: Config, plan: Plan, { transport, caFile, fetchesKeys }: ClusterOptions): Value[] {
   const all: Value[] = [];
   for (const [name, { url, http2 }] of config.edge.upstreams) {
     all.push(
@@ -36,7 +44,7 @@ export function clusters(config: Config, plan: Plan, transport: Transport, caFil
     all.push(cluster({ name: KRATOS_CLUSTER, url: ory.kratosUrl, ...common }));
     if (ory.hydraUrl) all.push(cluster({ name: HYDRA_CLUSTER, url: ory.hydraUrl, ...common }));
   }
-  if (plan.tokens) {
+  if (plan.tokens && fetchesKeys) {
     const url = new URL(plan.tokens.jwksUrl);
     all.push({
       [COMMENT]: 'The token issuer’s keys.',

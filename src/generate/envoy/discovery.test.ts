@@ -15,7 +15,7 @@ tokens: { audiences: [api] }
 edge: { upstreams: { app: "http://127.0.0.1:1", second: "${second}" } }
 rules: ${rules}
 ${more}`;
-  return generateDiscovery(parseConfig(text, 'f', { env: {} }), { policy });
+  return generateDiscovery(parseConfig(text, 'f', { env: {} }), { policy, envoyConfig: '/filters' });
 }
 
 /** Every value under this key, at any depth. */

@@ -15,19 +15,25 @@ export function edgeCacheFilter(plan: Plan): Block[] {
       [COMMENT]:
         'Remembers the authorizer’s yes for one rule and one credential. It knows no policy, and refuses nobody.',
       name: EDGE_CACHE,
-      typed_config: {
-        '@type': 'type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua',
-        stat_prefix: 'edge_cache',
-        // Its header changes are no reason to choose the route anew.
-        clear_route_cache: false,
-        default_source_code: { inline_string: edgeCacheScript(plan, plan.edgeCache.ttlMs) },
-      },
+      typed_config: edgeCacheConfig(edgeCacheScript(plan, plan.edgeCache.ttlMs)),
     },
   ];
 }
 
+export const EDGE_CACHE_TYPE = 'type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua';
+
+export function edgeCacheConfig(script: string): Block {
+  return {
+    '@type': EDGE_CACHE_TYPE,
+    stat_prefix: 'edge_cache',
+    // Its header changes are no reason to choose the route anew.
+    clear_route_cache: false,
+    default_source_code: { inline_string: script },
+  };
+}
+
 /** The whole script: the names of the configuration, and what is the same for all. */
-function edgeCacheScript({ sessionCookies, identityHeaders }: Plan, ttlMs: number): string {
+export function edgeCacheScript({ sessionCookies, identityHeaders }: Plan, ttlMs: number): string {
   return `local COOKIES = ${list(sessionCookies.map(cookieStart))}
 local HEADERS = ${list(identityHeaders)}
 local MAX_TTL_MS = ${ttlMs}

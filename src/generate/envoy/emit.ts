@@ -2,12 +2,13 @@
 import type { Config } from '../../config/config.ts';
 import { makePlan, makePlanWithoutAuthorizer, type Plan } from '../plan.ts';
 import { socketAddress } from './address.ts';
-import { clusters } from './clusters.ts';
+import { type ClusterOptions, clusters } from './clusters.ts';
+import { withFiltersFrom } from './filter-files.ts';
 import { connectionManager, listener } from './listener.ts';
 import { MAX_REGEX_PROGRAM } from './path-matchers.ts';
 import { routeConfig } from './routes.ts';
 import type { Transport } from './transport.ts';
-import { type Block, COMMENT, toYaml, type Value } from './yaml.ts';
+import { type Block, COMMENT, toYaml } from './yaml.ts';
 
 export const PARTS = ['bootstrap', 'filters', 'clusters', 'routes'] as const;
 export type Part = (typeof PARTS)[number];
@@ -21,6 +22,11 @@ export interface EnvoyOptions {
   readonly authorizer?: boolean;
   /** The certificates that upstreams are verified with, where Envoy runs. */
   readonly caFile?: string;
+  /**
+   * Where Envoy reads jwt_authn and the edge cache from the files that `serve --envoy-config` writes; without it they
+   * stand in the configuration, and Envoy fetches the keys itself. Needs the authorizer.
+   */
+  readonly envoyConfig?: string;
 }
 
 export const DEFAULT_CA_FILE = '/etc/ssl/certs/ca-certificates.crt';
@@ -39,25 +45,26 @@ const HEADS: Record<Part, string> = {
  * @throws {GenerateError} where Envoy has no way to express the configuration.
  */
 export function generateEnvoy(config: Config, options: EnvoyOptions): string {
-  const { part, transport = 'http', authorizer = true, caFile = DEFAULT_CA_FILE } = options;
+  const { part, transport = 'http', authorizer = true, caFile = DEFAULT_CA_FILE, envoyConfig } = options;
   const plan = authorizer ? makePlan(config) : makePlanWithoutAuthorizer(config);
-  return toYaml(content(part, config, plan, transport, caFile), HEADS[part]);
+  const all = content(part, config, plan, { transport, caFile, fetchesKeys: envoyConfig === undefined });
+  return toYaml(envoyConfig === undefined ? all : withFiltersFrom(all, plan, envoyConfig), HEADS[part]);
 }
 
-function content(part: Part, config: Config, plan: Plan, transport: Transport, caFile: string): Value {
+function content(part: Part, config: Config, plan: Plan, options: ClusterOptions): Block {
   switch (part) {
     case 'bootstrap':
-      return bootstrap(config, plan, transport, caFile);
+      return bootstrap(config, plan, options);
     case 'filters':
-      return connectionManager(config, plan, transport);
+      return connectionManager(config, plan, options.transport);
     case 'clusters':
-      return { clusters: clusters(config, plan, transport, caFile) };
+      return { clusters: clusters(config, plan, options) };
     case 'routes':
       return { route_config: routeConfig(plan) };
   }
 }
 
-export function bootstrap(config: Config, plan: Plan, transport: Transport, caFile: string): Block {
+export function bootstrap(config: Config, plan: Plan, options: ClusterOptions): Block {
   return {
     node: { id: 'ory-envoy', cluster: 'ory-envoy' },
     admin: {
@@ -67,8 +74,8 @@ export function bootstrap(config: Config, plan: Plan, transport: Transport, caFi
       allow_paths: [{ safe_regex: { regex: ADMIN_PATHS } }],
     },
     static_resources: {
-      listeners: [listener(config, plan, transport)],
-      clusters: clusters(config, plan, transport, caFile),
+      listeners: [listener(config, plan, options.transport)],
+      clusters: clusters(config, plan, options),
     },
     layered_runtime: {
       layers: [{ name: 'static', static_layer: { 're2.max_program_size.error_level': MAX_REGEX_PROGRAM } }],

@@ -1,20 +1,17 @@
 // The HTTP filters: jwt_authn where a rule takes tokens, ext_authz, router. No I/O.
 import { WIRE } from '../../check/wire.ts';
 import type { Config } from '../../config/config.ts';
-import type { Plan, PlannedTokens } from '../plan.ts';
-import { AUTHORIZER_CLUSTER, JWKS_CLUSTER } from './clusters.ts';
+import type { Plan } from '../plan.ts';
+import { AUTHORIZER_CLUSTER } from './clusters.ts';
 import { edgeCacheFilter } from './edge-cache.ts';
 import { EXT_AUTHZ, JWT_AUTHN } from './filter-names.ts';
 import { trailerStripping } from './header-stripping.ts';
-import { FAILURE, HEADER, nativeFilters, PAYLOAD, unlessDecided } from './native-yes.ts';
+import { jwtAuthn } from './jwt-authn.ts';
+import { FAILURE, nativeFilters, unlessDecided } from './native-yes.ts';
 import { firstPartyCookies } from './ory-path.ts';
 import { quote } from './path-matchers.ts';
 import type { Transport } from './transport.ts';
 import { type Block, COMMENT, type Value } from './yaml.ts';
-
-/** Key of the requirement map that routes name. */
-export const TOKEN_REQUIREMENT = 'token';
-const PROVIDER = 'hydra';
 
 /** What the authorizer is told of a request, beside method, path and host. */
 const CHECK_HEADERS = [
@@ -48,7 +45,7 @@ export function httpFilters(config: Config, plan: Plan, transport: Transport): V
   const filters: Value[] = [];
   if ([...config.edge.upstreams.values()].some(({ http2 }) => http2)) filters.push(trailerStripping(plan));
   if (config.edge.ory) filters.push(firstPartyCookies(config.edge.ory));
-  if (plan.tokens) filters.push(jwtAuthn(plan.tokens, plan.authorizer, config.oryTimeoutMs));
+  if (plan.tokens) filters.push(jwtAuthn(plan.tokens, plan, config.oryTimeoutMs));
   if (judgesByItself(plan)) filters.push(...nativeFilters(plan));
   if (plan.authorizer) filters.push(...edgeCacheFilter(plan), extAuthz(config, plan, transport));
   filters.push({
@@ -63,61 +60,6 @@ export function httpFilters(config: Config, plan: Plan, transport: Transport): V
 
 function judgesByItself({ rules }: Plan): boolean {
   return rules.some(({ verdict }) => verdict.kind === 'native' || verdict.kind === 'enforced');
-}
-
-function jwtAuthn(tokens: PlannedTokens, authorizer: boolean, timeoutMs: number): Block {
-  return {
-    [COMMENT]: authorizer
-      ? 'Verifies access tokens and never refuses: whatever it cannot accept is the authorizer’s to judge.'
-      : 'Verifies access tokens, and refuses what is none.',
-    name: JWT_AUTHN,
-    typed_config: {
-      '@type': 'type.googleapis.com/envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication',
-      stat_prefix: 'ory',
-      providers: {
-        [PROVIDER]: {
-          issuer: tokens.issuer,
-          ...(tokens.audiences === 'any' ? {} : { audiences: tokens.audiences }),
-          require_expiration: true,
-          // Envoy cuts its clock to whole seconds, and would take a token up to one longer. 0 would mean 60 here.
-          clock_skew_seconds: Math.max(1, Math.floor(tokens.clockSkewMs / 1_000) - 1),
-          // Named, because the default also takes ?access_token= from the query.
-          from_headers: [{ name: 'Authorization', value_prefix: 'Bearer ' }],
-          forward: true,
-          payload_in_metadata: PAYLOAD,
-          header_in_metadata: HEADER,
-          failed_status_in_metadata: FAILURE,
-          normalize_payload_in_metadata: { space_delimited_claims: ['scope', 'scp'] },
-          ...(tokens.native
-            ? {
-                claim_to_headers: tokens.headers.map(({ name, claims: [first = []] }) => ({
-                  header_name: name,
-                  claim_name: first.join('.'),
-                })),
-              }
-            : {}),
-          // Without jwt_cache_config: what is cached there outlives the removal of its key (Envoy 1.40).
-          remote_jwks: remoteJwks(tokens.jwksUrl, authorizer, timeoutMs),
-        },
-      },
-      requirement_map: {
-        [TOKEN_REQUIREMENT]: authorizer
-          ? { requires_any: { requirements: [{ provider_name: PROVIDER }, { allow_missing_or_failed: {} }] } }
-          : { provider_name: PROVIDER },
-      },
-    },
-  };
-}
-
-/** Fetched ahead of time: on demand, an issuer's outage would end every token with the cache. */
-function remoteJwks(uri: string, authorizer: boolean, timeoutMs: number): Block {
-  return {
-    http_uri: { uri, cluster: JWKS_CLUSTER, timeout: seconds(timeoutMs) },
-    // Fetched 5 s before it ends. Without an authorizer a new key is refused until then.
-    cache_duration: authorizer ? '60s' : '10s',
-    async_fetch: { fast_listener: true, failed_refetch_duration: '1s' },
-    retry_policy: { num_retries: 2, retry_back_off: { base_interval: '0.2s', max_interval: '2s' } },
-  };
 }
 
 function extAuthz(config: Config, plan: Plan, transport: Transport): Block {

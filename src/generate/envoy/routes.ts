@@ -10,7 +10,7 @@ import {
   JWT_AUTHN_ROUTE,
   RULE_FILTER,
 } from './filter-names.ts';
-import { TOKEN_REQUIREMENT } from './filters.ts';
+import { TOKEN_REQUIREMENT } from './jwt-authn.ts';
 import { directProblem, type EdgeReason } from './local-replies.ts';
 import { nativeRoute } from './native-yes.ts';
 import { oryRoutes } from './ory-path.ts';
