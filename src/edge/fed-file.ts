@@ -38,6 +38,8 @@ export class FedFile {
   #retryMs = FIRST_RETRY_MS;
   #retry: NodeJS.Timeout | undefined;
   #trouble = '';
+  /** Where nothing is under way: asking anew before each write would make it later. */
+  #known: EnvoyState | undefined;
   /** Whether an Envoy has ever answered: before, there is nothing to complain of. */
   #seen = false;
   #closed = false;
@@ -140,9 +142,10 @@ export class FedFile {
 
   async #giveOnce(content: FilterFile['content']): Promise<Taken> {
     // The file is what the next Envoy begins with: it is written whether this one can be asked or not.
-    const before = await this.#ask().catch((error: unknown) => error);
+    const before = this.#known ?? (await this.#ask().catch((error: unknown) => error));
     await this.#write(content);
     if (!isState(before)) throw before;
+    this.#known = undefined;
     return await this.#taken(before);
   }
 
@@ -168,7 +171,10 @@ export class FedFile {
       const now = await this.#ask();
       if (now.attempts === 0) return 'unread';
       const has = now.version === this.#version;
-      if (has && now.behind <= before.behind) return 'taken';
+      if (has && now.behind <= before.behind) {
+        this.#known = now;
+        return 'taken';
+      }
       const { name } = this.#file;
       if (!has && now.refusals > before.refusals) throw new RefusedError(`Envoy refused the new content of ${name}`);
       if (performance.now() > end || this.#closed)
