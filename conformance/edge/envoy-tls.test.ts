@@ -230,7 +230,7 @@ rules:
 `,
     ory: `ory: { hydra: { issuer: "https://issuer.example/", jwks_url: "http://127.0.0.1:${portOf(issuer)}/keys" }, kratos: { public_url: "http://127.0.0.1:1" } }`,
     patch: (yaml) =>
-      yaml.replace(/^( *)upstream: '%UPSTREAM_HOST%'/m, "$1jwt: '%DYNAMIC_METADATA(envoy.filters.http.jwt_authn)%'"),
+      yaml.replace(/^( *)upstream: '%UPSTREAM_HOST%'/gm, "$1jwt: '%DYNAMIC_METADATA(envoy.filters.http.jwt_authn)%'"),
   });
   const sign = (audience: string, iss: string, expires = true) => {
     const token = new SignJWT({ scope: 'a b' })

@@ -177,7 +177,7 @@ function identityOf({ headers }: Received, { identityHeaders }: Sides): string {
 }
 
 function identityGiven(engine: Extract<Answer, { kind: 'allow' }>): string {
-  return engine.set
+  return engine.changes.set
     .map(([name, value]) => `${name}: ${value}`)
     .sort()
     .join('\n');

@@ -132,7 +132,7 @@ function managerOf(listener: Json): Json {
 }
 
 /** Cluster names, wherever they stand. */
-function renamed(value: unknown, names: ReadonlyMap<unknown, string>): unknown {
+export function renamed(value: unknown, names: ReadonlyMap<unknown, string>): unknown {
   if (Array.isArray(value)) return value.map((one) => renamed(one, names));
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(

@@ -395,7 +395,7 @@ function placed(place: Place, value: string, n: number, config: Config): Omit<On
         ],
       };
     case 'cookie': {
-      const names = config.sessions?.cookies ?? [{ name: 'ory_kratos_session', prefix: false }];
+      const names = config.sessionCookies;
       const { name, prefix } = pick(names, n);
       const whole = prefix ? `${name}${pick(['', 'x', 'acme_2', 'X-y'], n >> 1)}` : name;
       const spelled = [

@@ -144,6 +144,8 @@ export interface OryOptions {
   readonly requiredAal?: 'aal1' | 'highest_available';
   /** Where Kratos's pages are, without a slash at the end: `{loginUiUrl}/login`, `/settings`, `/error`. */
   readonly loginUiUrl?: string;
+  /** The real Kratos alone: `selfservice.flows.settings.after.password.hooks`. */
+  readonly afterPasswordChange?: readonly object[];
   /** What Kratos takes for its own address (`serve.public.base_url`), for a Kratos behind `edge.ory_path`. */
   readonly kratosBaseUrl?: string;
 }

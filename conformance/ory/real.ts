@@ -71,7 +71,11 @@ async function startKratos(program: string, folder: string, ports: Ports, option
       flows: {
         error: { ui_url: `${uiUrl}/error` },
         login: { ui_url: `${uiUrl}/login` },
-        settings: { ui_url: `${uiUrl}/settings`, required_aal: requiredAal },
+        settings: {
+          ui_url: `${uiUrl}/settings`,
+          required_aal: requiredAal,
+          after: { password: { hooks: options.afterPasswordChange ?? [] } },
+        },
       },
     },
     session: {

@@ -83,7 +83,7 @@ async function attemptOne(
   settled: Settled,
   parts: CheckParts,
 ): Promise<Attempt> {
-  const extraction = extract(request, requirement.kind, reading, parts.config.sessions?.cookies ?? []);
+  const extraction = extract(request, requirement.kind, reading, parts.config.sessionCookies);
   if (extraction.kind !== 'found') return attemptWithout(extraction, requirement);
   const verifier = parts.verifiers[requirement.kind];
   if (!verifier) throw new Error(`no verifier for ${requirement.kind}`);

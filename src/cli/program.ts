@@ -1,12 +1,13 @@
 // The command line: which commands there are, and what their exit codes mean. A command is loaded when it is called:
 // the authorizer does not carry the development Ory.
 import { existsSync, readFileSync } from 'node:fs';
-import { Command, CommanderError, Option } from 'commander';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { ConfigError } from '../config/fault.ts';
 import { PARTS } from '../generate/envoy/emit.ts';
 import { TRANSPORTS } from '../generate/envoy/transport.ts';
 import { GenerateError } from '../generate/generate-error.ts';
 import type { GenerateOptions } from './generate.ts';
+import type { RevokeOptions } from './revoke.ts';
 import type { ServeOptions } from './serve.ts';
 import type { TestOptions } from './test.ts';
 import { ReportedError, UserError } from './user-error.ts';
@@ -85,11 +86,28 @@ function program(): Command {
     .command('serve')
     .description('run the authorizer that Envoy asks')
     .addOption(configOption())
+    .addOption(
+      new Option('--workers <n>', 'processes that judge checks, for more than one core')
+        .default(1)
+        .argParser(workerCount),
+    )
     .option(
       '--envoy-config <dir>',
       'write Envoy’s keys and script into this folder, for `generate envoy --envoy-config`',
     )
     .action(async (options: ServeOptions) => (await import('./serve.ts')).serve(options));
+
+  root.command('worker', { hidden: true }).action(async () => (await import('./workers/worker.ts')).worker());
+
+  root
+    .command('revoke')
+    .description('have a running authorizer forget a session, an identity or everything, at once')
+    .addOption(configOption())
+    .option('--session <id>', 'the id that Kratos has for the session')
+    .option('--identity <id>', 'whose sessions and tokens: identity.id of Kratos, sub of tokens')
+    .option('--all', 'everything that is remembered')
+    .option('--json', 'as JSON, for programs')
+    .action(async (options: RevokeOptions) => (await import('./revoke.ts')).revoke(options));
 
   root
     .command('validate')
@@ -138,6 +156,14 @@ function program(): Command {
 
 function configOption(): Option {
   return new Option('-c, --config <file>', 'configuration file').default(DEFAULT_FILE);
+}
+
+const MAX_WORKERS = 256;
+
+function workerCount(text: string): number {
+  const count = /^[1-9]\d{0,3}$/.test(text) ? Number(text) : Number.NaN;
+  if (count <= MAX_WORKERS) return count;
+  throw new InvalidArgumentError(`It is a whole number from 1 to ${MAX_WORKERS}, such as the number of cores.`);
 }
 
 function version(): string {

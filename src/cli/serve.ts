@@ -1,53 +1,72 @@
 // `serve`: the authorizer until it is told to stop. Opens sockets, listens to signals.
-import { type AdminListener, listenAdmin } from '../admin/admin.ts';
+import { type AdminListener, type AdminParts, listenAdmin } from '../admin/admin.ts';
+import type { Log } from '../check/log.ts';
 import { type Config, formatAddress } from '../config/config.ts';
-import { loadConfig } from '../config/load.ts';
+import { parseConfig, readConfigFile } from '../config/load.ts';
 import { warningsOf } from '../config/warnings.ts';
 import { FilterFeed, FilterFolderError } from '../edge/filter-feed.ts';
-import { type Authorizer, startAuthorizer } from '../server/authorizer.ts';
+import { makePlan } from '../generate/plan.ts';
+import { startAuthorizer } from '../server/authorizer.ts';
 import type { EdgeCaches } from '../server/edge-caches.ts';
 import { createLog } from './log.ts';
 import { nextSignal } from './signal.ts';
 import { listenError, UserError } from './user-error.ts';
-
-type Logger = ReturnType<typeof createLog>;
+import type { Workers } from './workers/workers.ts';
 
 /** Between readiness going and the listener closing: long enough for a connection that is just being made. */
 const NOT_READY_MS = 250;
 
 export interface ServeOptions {
   readonly config: string;
+  readonly workers: number;
   /** Where Envoy reads its filters from; without it this authorizer feeds no Envoy. */
   readonly envoyConfig?: string;
 }
 
 /** @throws {ConfigError} {UserError} */
-export async function serve({ config: file, envoyConfig }: ServeOptions): Promise<void> {
-  const config = loadConfig(file);
+export async function serve({ config: file, workers, envoyConfig }: ServeOptions): Promise<void> {
+  const text = await readConfigFile(file);
+  const config = parseConfig(text, file);
   const log = createLog();
-  let ready = false;
+  let ready = () => false;
   for (const warning of warningsOf(config)) log.warn({}, warning);
   const feed = envoyConfig === undefined ? undefined : await openFeed(envoyConfig, config, log);
-  const admin = await startAdmin(config, () => ready);
-  const authorizer = await startListeners(config, log, feed).catch(async (error: unknown) => {
+  let running: Listeners | undefined;
+  const admin = await startAdmin(config, {
+    ready: () => ready(),
+    revoke: {
+      token: () => config.serve.adminToken,
+      revoke: (revocation) => running?.revoke(revocation),
+      log,
+    },
+  });
+  const authorizer = await startListeners(config, {
+    file,
+    text,
+    workers,
+    log,
+    ...(feed ? { edgeCaches: feed } : {}),
+  }).catch(async (error: unknown) => {
     await admin.close();
     throw error;
   });
+  running = authorizer;
   // Before it is ready: an Envoy that waits for that finds its files.
-  await feed?.replace([{ config, keys: authorizer.keysOf(config) }]);
-  ready = true;
+  await feed?.replace([{ plan: makePlan(config), keys: authorizer.keysOf(config) }]);
+  ready = authorizer.ready;
   log.info(
     {
       http: formatAddress(authorizer.http),
       grpc: formatAddress(authorizer.grpc),
       admin: formatAddress(admin.address),
       rules: config.rules.length,
+      ...(workers === 1 ? {} : { workers }),
     },
     'ready',
   );
   const signal = await nextSignal();
   log.info({ signal }, 'stopping: checks under way are finished');
-  ready = false;
+  ready = () => false;
   authorizer.notServing();
   await new Promise((resolve) => setTimeout(resolve, NOT_READY_MS));
   await authorizer.close();
@@ -55,7 +74,7 @@ export async function serve({ config: file, envoyConfig }: ServeOptions): Promis
   feed?.close();
 }
 
-async function openFeed(folder: string, { edge: { admin } }: Config, log: Logger): Promise<FilterFeed> {
+async function openFeed(folder: string, { edge: { admin } }: Config, log: Log): Promise<FilterFeed> {
   try {
     return await FilterFeed.open({ folder, admin, log });
   } catch (error) {
@@ -63,17 +82,29 @@ async function openFeed(folder: string, { edge: { admin } }: Config, log: Logger
   }
 }
 
-async function startAdmin(config: Config, ready: () => boolean): Promise<AdminListener> {
+async function startAdmin(config: Config, parts: AdminParts): Promise<AdminListener> {
   try {
-    return await listenAdmin(config.serve.admin, ready);
+    return await listenAdmin(config.serve.admin, parts);
   } catch (error) {
     throw listenError(error, 'the admin port', formatAddress(config.serve.admin), 'set serve.admin to another address');
   }
 }
 
-async function startListeners(config: Config, log: Logger, edgeCaches?: EdgeCaches): Promise<Authorizer> {
+type Listeners = Pick<Workers, 'http' | 'grpc' | 'notServing' | 'revoke' | 'keysOf' | 'close' | 'ready'>;
+
+interface Started {
+  readonly file: string;
+  readonly text: string;
+  readonly workers: number;
+  readonly log: Log;
+  readonly edgeCaches?: EdgeCaches;
+}
+
+async function startListeners(config: Config, { workers, ...options }: Started): Promise<Listeners> {
   try {
-    return await startAuthorizer(config, { log, ...(edgeCaches ? { edgeCaches } : {}) });
+    if (workers === 1) return { ...(await startAuthorizer(config, options)), ready: () => true };
+    const { startWorkers } = await import('./workers/workers.ts');
+    return await startWorkers(config, { count: workers, ...options });
   } catch (error) {
     throw listenError(error, 'the authorizer', formatAddress(config.serve.http), 'set serve.http to another address');
   }

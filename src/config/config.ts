@@ -11,7 +11,6 @@ export interface CookieName {
 export interface SessionSettings {
   /** Kratos's public API, without a trailing slash. */
   readonly kratosUrl: string;
-  readonly cookies: readonly CookieName[];
   /** Kratos's own login flow as a browser reaches it: where a person gives a second factor, or logs in anew. */
   readonly loginFlowUrl: string;
 }
@@ -139,6 +138,8 @@ export interface EdgeSettings {
 }
 
 export interface Config {
+  /** Where a session may be found among a request's cookies, in the order in which they are tried. */
+  readonly sessionCookies: readonly CookieName[];
   readonly sessions: SessionSettings | undefined;
   readonly tokens: TokenSettings | undefined;
   /** `tokens.audiences`, which holds for every rule that names none itself. */

@@ -236,41 +236,43 @@ describe('places of faults', () => {
 });
 
 describe('environment', () => {
-  const secret = (value: string) => `${SMALLEST}serve: { admin_token: ${value} }\n`;
+  const written = (value: string) => `${SMALLEST}tokens: { audiences: [${value}] }\n`;
+  const read = (value: string, env: Record<string, string>) =>
+    parseConfig(written(value), 'f.yaml', { env }).rules[0]?.access;
+  const audience = (value: string) => ({ anyOf: [{ kind: 'session' }, { audiences: [value] }] });
 
   test('a variable is put in its place, also in the middle of a text and twice', () => {
-    const { serve } = parseConfig(secret('"a-${X}-${Y}"'), 'f.yaml', { env: { X: '1', Y: '2' } });
-    expect(serve.adminToken).toBe('a-1-2');
+    expect(read('"a-${X}-${Y}"', { X: '1', Y: '2' })).toMatchObject(audience('a-1-2'));
   });
 
   test.each(['5', 'true', 'null', '[a]', '{ a: b }', '*x', 'a: b', '- a', '# c', '"', '${X}', '$&', "$'"])(
     'a value that looks like something else (%s) stays that text',
     (value) => {
-      expect(parseConfig(secret('"${X}"'), 'f.yaml', { env: { X: value } }).serve.adminToken).toBe(value);
+      expect(read('"${X}"', { X: value })).toMatchObject(audience(value));
     },
   );
 
   test.each([
-    ['a missing variable', '"${X}"', 'serve.admin_token: the environment variable X is not set. Set it: export X=…'],
+    ['a missing variable', '"${X}"', 'tokens.audiences[0]: the environment variable X is not set. Set it: export X=…'],
     [
       'a variable that every object has',
       '"${constructor}"',
-      'serve.admin_token: the environment variable constructor is not set. Set it: export constructor=…',
+      'tokens.audiences[0]: the environment variable constructor is not set. Set it: export constructor=…',
     ],
-    ['no name', '"${}"', 'serve.admin_token: a "${" does not begin the name of a variable. Write ${NAME}'],
+    ['no name', '"${}"', 'tokens.audiences[0]: a "${" does not begin the name of a variable. Write ${NAME}'],
     [
       'a name that cannot be',
       '"${A-B}"',
-      'serve.admin_token: a "${" does not begin the name of a variable. Write ${NAME}',
+      'tokens.audiences[0]: a "${" does not begin the name of a variable. Write ${NAME}',
     ],
-    ['no end', '"s3cret${A"', 'serve.admin_token: a "${" does not begin the name of a variable. Write ${NAME}'],
+    ['no end', '"s3cret${A"', 'tokens.audiences[0]: a "${" does not begin the name of a variable. Write ${NAME}'],
   ])('%s stops the start', (_, value, fault) => {
-    expect(faultsOf(secret(value))).toEqual([`f.yaml:5:23: ${fault}`]);
+    expect(faultsOf(written(value))).toEqual([`f.yaml:5:23: ${fault}`]);
   });
 
   test('an empty variable stops the start', () => {
-    expect(faultsOf(secret('"${X}"'), { X: '' })).toEqual([
-      'f.yaml:5:23: serve.admin_token: the environment variable X is not set. Set it: export X=…',
+    expect(faultsOf(written('"${X}"'), { X: '' })).toEqual([
+      'f.yaml:5:23: tokens.audiences[0]: the environment variable X is not set. Set it: export X=…',
     ]);
   });
 

@@ -10,13 +10,11 @@ describe('the smallest file', () => {
   test('becomes what the design says', () => {
     const config = parse(SMALLEST);
     expect(config).toMatchObject({
-      sessions: {
-        kratosUrl: 'https://acme.example',
-        cookies: [
-          { name: 'ory_kratos_session', prefix: false },
-          { name: 'ory_session_', prefix: true },
-        ],
-      },
+      sessions: { kratosUrl: 'https://acme.example' },
+      sessionCookies: [
+        { name: 'ory_kratos_session', prefix: false },
+        { name: 'ory_session_', prefix: true },
+      ],
       tokens: undefined,
       loginUrl: undefined,
       oryTimeoutMs: 2_000,
@@ -308,6 +306,9 @@ describe('identity headers', () => {
     'Sec-Fetch-Mode',
     'Access-Control-Allow-Origin',
     'TE',
+    'Rule',
+    'Reason',
+    'Cache_For',
   ])('%s is not a name for an identity', (name) => {
     expect(faultsOf(`${SMALLEST}identity_headers: { ${name}: [token.sub] }\n`)).toEqual([
       `f.yaml:5:21: identity_headers.${name}: "${name}" has a meaning of its own. Choose a name such as X-User-Id`,

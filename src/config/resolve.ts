@@ -25,6 +25,8 @@ const RESERVED_HEADERS = new RegExp(
     'host|connection|content-.*|transfer-encoding|te|trailer|upgrade|keep-alive|proxy-.*|http2-settings|expect|date|via',
     'cookie|set-cookie|authorization|www-authenticate|x-session-token|location|retry-after|status',
     'accept.*|access-control-.*|origin|referer|user-agent|sec-.*|range|if-.*|cache-control|pragma|x-requested-with',
+    // With `ory-` before them, what the authorizer says to Envoy.
+    'status-via|policy|jwt-failure|edge-key|cache-for|reason|rule',
     'forwarded|x-forwarded-.*|x-real-ip|x-original-.*|x-http-method.*|x-request-id|traceparent|tracestate|x-envoy-.*|ory-.*',
   ].join('|')})$`,
 );
@@ -39,6 +41,7 @@ export function resolve(file: ConfigFile, report: (fault: Fault) => void): Confi
   );
   const redirects = rules.some((rule) => rule.unauthenticated === 'redirect');
   return {
+    sessionCookies: file.ory.session_cookies.map(cookieName),
     sessions: kinds.has('session') ? resolveSessions(file, edge.ory, report) : undefined,
     tokens: kinds.has('token') ? resolveTokens(file, report) : undefined,
     audiences: file.tokens?.audiences ?? [],
@@ -92,7 +95,6 @@ function resolveSessions(
   }
   return {
     kratosUrl: withoutSlash(url ?? ''),
-    cookies: file.ory.session_cookies.map(cookieName),
     loginFlowUrl: loginFlowUrl(file, ory, url),
   };
 }

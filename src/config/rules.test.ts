@@ -18,7 +18,7 @@ describe('keys that are not built yet', () => {
   });
 
   test('the whole example of the design names each of them, in order, and nothing else', () => {
-    const keys = faultsOf(FULL_EXAMPLE, { ORY_API_KEY: 'k', ADMIN_TOKEN: 't' }).map((fault) =>
+    const keys = faultsOf(FULL_EXAMPLE, { ORY_API_KEY: 'k', ADMIN_TOKEN: 't'.repeat(16) }).map((fault) =>
       fault.split(': ').slice(1, 3).join(': '),
     );
     expect(keys).toEqual(['cache.redis', 'edge.mcp'].map((key) => `${key}: not supported yet. Take it out`));

@@ -345,8 +345,18 @@ export const configSchema = z
         grpc: address(
           'The authorizer, over gRPC: for `generate --transport grpc` and for gateways that ask so.',
         ).default('127.0.0.1:9192'),
-        admin: address('The admin port: health.').default('127.0.0.1:9193'),
-        admin_token: secret('Bearer token for POST /revoke. It has no effect yet.').optional(),
+        admin: address('The admin port: health, and POST /revoke.').default('127.0.0.1:9193'),
+        admin_token: z
+          .string()
+          .regex(
+            /^[\x21-\x7e]{16,512}$/,
+            'not a token; give 16 to 512 characters without blanks and accents, such as what `openssl rand -hex 32` prints',
+          )
+          .optional()
+          .meta({
+            description:
+              'Bearer token for POST /revoke on the admin port, and for `ory-envoy revoke`. Without it nothing can be revoked there. At least 16 characters.',
+          }),
       })
       .prefault({}),
   })

@@ -4,9 +4,9 @@ import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { KeyChanges } from '../check/identity/jwks.ts';
 import type { Log } from '../check/log.ts';
-import { type Address, type Config, formatAddress } from '../config/config.ts';
+import { type Address, formatAddress } from '../config/config.ts';
 import { filterFiles } from '../generate/envoy/filter-files.ts';
-import { makePlan } from '../generate/plan.ts';
+import type { Plan } from '../generate/plan.ts';
 import { type EdgeCaches, PushError } from '../server/edge-caches.ts';
 import { FedFile } from './fed-file.ts';
 
@@ -20,7 +20,7 @@ export interface FilterFeedOptions {
 
 /** A policy whose routes Envoy may have. */
 export interface FedPolicy {
-  readonly config: Config;
+  readonly plan: Plan;
   /** Undefined where no rule takes tokens. */
   readonly keys: KeyChanges | undefined;
 }
@@ -58,8 +58,8 @@ export class FilterFeed implements EdgeCaches {
    */
   async replace(policies: readonly FedPolicy[]): Promise<void> {
     const before = new Map(this.#files);
-    for (const { config, keys } of policies) {
-      for (const filter of filterFiles(makePlan(config))) {
+    for (const { plan, keys } of policies) {
+      for (const filter of filterFiles(plan)) {
         const known = this.#files.get(filter.name);
         if (known && !before.delete(filter.name)) continue;
         const file = known?.file ?? new FedFile(filter, { ...this.#options, adminUrl: adminUrl(this.#options.admin) });

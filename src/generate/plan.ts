@@ -115,12 +115,21 @@ export function makePlan(config: Config): Plan {
             native: rules.some(({ verdict }) => verdict.kind === 'native'),
           }
         : undefined,
-    edgeCache: rules.some(({ remembered }) => remembered) ? { ttlMs: config.cache.edgeTtlMs } : undefined,
-    sessionCookies: config.sessions?.cookies ?? [],
+    edgeCache: rules.some(({ remembered }) => remembered) ? edgeCacheOf(config) : undefined,
+    sessionCookies: config.sessionCookies,
     identityHeaders: config.identityHeaders.map((header) => header.name.toLowerCase()),
     ory: config.edge.ory,
     corsOrigins: [...new Set(config.rules.flatMap((rule) => rule.corsOrigins ?? []))],
   };
+}
+
+/** For an edge whose rules change under open connections: the edge cache is there, whether a rule has use for it or not. */
+export function makeSteadyPlan(config: Config): Plan {
+  return { ...makePlan(config), edgeCache: edgeCacheOf(config) };
+}
+
+function edgeCacheOf({ cache }: Config): Plan['edgeCache'] {
+  return cache.edgeTtlMs > 0 ? { ttlMs: cache.edgeTtlMs } : undefined;
 }
 
 /**

@@ -1,6 +1,7 @@
 // The authorizer: the check with its real parts, behind its listeners. Opens sockets and asks Ory.
 import type { Clock } from '../check/clock.ts';
 import type { Revocation } from '../check/identity/cache/revocations.ts';
+import type { Verifier } from '../check/identity/identity.ts';
 import type { KeyChanges } from '../check/identity/jwks.ts';
 import type { Log } from '../check/log.ts';
 import type { Address, Config } from '../config/config.ts';
@@ -16,6 +17,8 @@ export interface AuthorizerOptions {
   readonly clock?: Clock;
   /** Default: this authorizer feeds no Envoy. */
   readonly edgeCaches?: EdgeCaches;
+  /** Who asks Ory about sessions and opaque tokens; default: this process. */
+  readonly elsewhere?: Verifier;
 }
 
 /** What a revocation has come to; what the authorizer itself remembered is forgotten in any case. */
@@ -51,9 +54,9 @@ export interface Authorizer {
 /** @throws {ListenError} */
 export async function startAuthorizer(
   config: Config,
-  { log, clock = Date.now, edgeCaches = NO_EDGE_CACHES }: AuthorizerOptions,
+  { log, clock = Date.now, edgeCaches = NO_EDGE_CACHES, elsewhere }: AuthorizerOptions,
 ): Promise<Authorizer> {
-  const policies = new Policies(config, { log, clock });
+  const policies = new Policies(config, { log, clock, elsewhere });
   const listeners = await listenOnBoth(config, policies, log).catch(async (error: unknown) => {
     await policies.close();
     throw error;

@@ -51,8 +51,6 @@ export async function listenHttp(address: Address, parts: HttpParts): Promise<Ht
       noDelay: true,
     },
     (message, response) => {
-      // A check has no body. Whoever sends one is answered and disconnected, so that nothing unread waits here.
-      if (hasBody(message)) response.shouldKeepAlive = false;
       response.sendDate = false;
       void answer(message, response, parts, () => closing);
     },
@@ -84,6 +82,8 @@ async function answer(
 ): Promise<void> {
   try {
     const httpCheck = readHttpCheck(message);
+    // Whoever sends a body is answered and disconnected, so that nothing unread waits here.
+    if (httpCheck.hasBody) response.shouldKeepAlive = false;
     const { check, writeHttp } = judge(httpCheck.request.policy);
     const verdict = await check(httpCheck.request);
     if (response.destroyed) return;
@@ -94,11 +94,6 @@ async function answer(
     response.destroy();
     log.error({ err: { name: error instanceof Error ? error.name : typeof error } }, 'an answer could not be written');
   }
-}
-
-function hasBody(message: IncomingMessage): boolean {
-  const { 'content-length': length, 'transfer-encoding': encoding } = message.headers;
-  return encoding !== undefined || (length !== undefined && length !== '0');
 }
 
 /** CONNECT has no path to judge: denied before any tunnel. */

@@ -26,6 +26,8 @@ export interface Policy {
 interface Options {
   readonly log: Log;
   readonly clock: Clock;
+  /** Who asks Ory about sessions and opaque tokens; undefined: this process. */
+  readonly elsewhere?: Verifier | undefined;
 }
 
 /** What verifies credentials and remembers them; policies that ask the same servers in the same way share one. */
@@ -137,7 +139,7 @@ function verificationKey({ sessions, tokens, cache, oryTimeoutMs }: Config): str
 /** `client`: what stands in for Ory where nobody is to be asked. */
 export function createVerification(
   { sessions, tokens, cache, oryTimeoutMs }: Config,
-  { log, clock }: Options,
+  { log, clock, elsewhere }: Options,
   client: OryClient = createOryClient(oryTimeoutMs),
 ): Verification {
   const throttled = new ThrottledLog(log, clock);
@@ -149,8 +151,8 @@ export function createVerification(
     parts: {
       cache: new IdentityCache({ ...cache, clock }),
       verifiers: {
-        session: sessions && createKratosVerifier({ kratosUrl: sessions.kratosUrl, ...asking }),
-        token: tokens && jwks && createTokenVerifier(tokens, jwks, asking),
+        session: sessions && (elsewhere ?? createKratosVerifier({ kratosUrl: sessions.kratosUrl, ...asking })),
+        token: tokens && jwks && createTokenVerifier(tokens, jwks, { ...asking, elsewhere }),
       },
     },
     timeoutMs: oryTimeoutMs,
@@ -159,13 +161,21 @@ export function createVerification(
   };
 }
 
+interface Asking {
+  readonly client: OryClient;
+  readonly clock: Clock;
+  readonly log: ThrottledLog;
+  readonly elsewhere: Verifier | undefined;
+}
+
 function createTokenVerifier(
   { issuer, clockSkewMs, introspection }: TokenSettings,
   jwks: Jwks,
-  asking: { readonly client: OryClient; readonly clock: Clock; readonly log: ThrottledLog },
+  { elsewhere, ...asking }: Asking,
 ): Verifier {
   return createAccessTokenVerifier({
     jwt: createJwtVerifier({ issuer, clockSkewMs, jwks, clock: asking.clock }),
-    opaque: introspection && createIntrospectionVerifier({ ...introspection, issuer, clockSkewMs, ...asking }),
+    opaque:
+      introspection && (elsewhere ?? createIntrospectionVerifier({ ...introspection, issuer, clockSkewMs, ...asking })),
   });
 }

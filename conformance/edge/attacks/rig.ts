@@ -89,7 +89,7 @@ export async function startAttacked(change: EdgeFile = {}, known?: ScriptedOry):
  * reason, as far as there is one.
  */
 export async function outcome(
-  edge: Edge,
+  edge: Pick<Edge, 'url'>,
   protocol: Protocol,
   path: string,
   headers: Lines = [],
@@ -100,13 +100,17 @@ export async function outcome(
 }
 
 /** The bytes as they are, on a connection of their own; one outcome for each answer. A connection that ends is none. */
-export async function rawOutcomes(edge: Edge, bytes: string): Promise<string[]> {
+export async function rawOutcomes(edge: Pick<Edge, 'url'>, bytes: string): Promise<string[]> {
   const answers = await rawAnswers(edge, bytes);
   return answers.map(({ status, body }) => said(status, body));
 }
 
 /** One request of these lines; a connection that ends without an answer is `refused`. */
-export async function rawOutcome(edge: Edge, requestLine: string, ...lines: readonly string[]): Promise<string> {
+export async function rawOutcome(
+  edge: Pick<Edge, 'url'>,
+  requestLine: string,
+  ...lines: readonly string[]
+): Promise<string> {
   return (await rawOutcomes(edge, rawRequest(requestLine, lines)))[0] ?? 'refused';
 }
 
@@ -123,7 +127,7 @@ export interface RawAnswer {
   readonly body: string;
 }
 
-export async function rawAnswers(edge: Edge, bytes: string): Promise<RawAnswer[]> {
+export async function rawAnswers(edge: Pick<Edge, 'url'>, bytes: string): Promise<RawAnswer[]> {
   // Envoy waits a second for the client to close after it refused a message.
   const ended = { test: (text: string) => /\nconnection: close\r\n/i.test(answersIn(text).at(-1)?.head ?? '') };
   return answersIn(await sendRaw(edge.url, bytes, ended).catch(() => ''));

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
-import type { Address } from '../../../src/config/config.ts';
+import { type Address, formatAddress } from '../../../src/config/config.ts';
 import { loadConfig } from '../../../src/config/load.ts';
 import { findEnvoy } from '../../../src/edge/find.ts';
 import { type RunningEnvoy, startEnvoy } from '../../../src/edge/run.ts';
@@ -22,6 +22,8 @@ export interface Edge {
   readonly authorizerGrpc: Address;
   /** The authorizer's admin port. */
   readonly adminUrl: string;
+  /** What `serve` was started with. */
+  readonly configFile: string;
   readonly app: App;
   readonly second: App;
   readonly envoy: RunningEnvoy;
@@ -30,7 +32,7 @@ export interface Edge {
   close(): Promise<void>;
 }
 
-export type EdgeFile = { readonly edge?: object; readonly [key: string]: unknown };
+export type EdgeFile = { readonly edge?: object; readonly serve?: object; readonly [key: string]: unknown };
 
 /**
  * `file` is an `ory-envoy.yaml` as an object; addresses of the edge and the authorizer are filled in. `transport` is how
@@ -56,11 +58,12 @@ export async function startEdge(
         upstreams: { app: app.url, second: second.url },
         ...file.edge,
       },
-      serve: { http: `127.0.0.1:${http}`, grpc: `127.0.0.1:${grpc}`, admin: `127.0.0.1:${admin}` },
+      serve: { http: `127.0.0.1:${http}`, grpc: `127.0.0.1:${grpc}`, admin: `127.0.0.1:${admin}`, ...file.serve },
     }),
   );
   const config = loadConfig(configFile);
-  const authorizer = serveProcess(configFile, `127.0.0.1:${admin}`);
+  const adminAddress = formatAddress(config.serve.admin);
+  const authorizer = serveProcess(configFile, adminAddress);
   await authorizer.start();
   let written = '';
   const write = (line: string) => {
@@ -77,7 +80,8 @@ export async function startEdge(
     url: `http://127.0.0.1:${envoy.listenPort}`,
     authorizerUrl: `http://127.0.0.1:${http}`,
     authorizerGrpc: { host: '127.0.0.1', port: grpc },
-    adminUrl: `http://127.0.0.1:${admin}`,
+    adminUrl: `http://${adminAddress}`,
+    configFile,
     authorizer,
     app,
     second,

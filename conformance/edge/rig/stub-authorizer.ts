@@ -14,7 +14,7 @@ import {
   CheckRequestSchema,
   CheckResponseSchema,
   type HeaderValueOptionSchema,
-} from '../../../src/check/proto/ext_authz_pb.ts';
+} from '../../../src/check/testing/ext_authz_pb.ts';
 import type { Transport } from '../../../src/generate/envoy/transport.ts';
 
 /** What the stub authorizer was asked, or what the application received. */

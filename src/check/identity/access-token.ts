@@ -13,15 +13,15 @@ const MAX_OPAQUE_BYTES = 4_096;
 /** Verifies `access_token` credentials. */
 export function createAccessTokenVerifier({ jwt, opaque }: TokenVerifiers): Verifier {
   return {
-    async verify(credential) {
+    async verify(credential, enough) {
       switch (formOf(credential.value)) {
         case 'jwt':
-          return await jwt.verify(credential);
+          return await jwt.verify(credential, enough);
         case 'opaque':
           if (!opaque) return rejected('token_kind_wrong');
           return credential.value.length > MAX_OPAQUE_BYTES
             ? rejected('token_malformed')
-            : await opaque.verify(credential);
+            : await opaque.verify(credential, enough);
         case 'neither':
           return rejected('token_kind_wrong');
       }

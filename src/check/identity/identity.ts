@@ -62,9 +62,12 @@ export type Verification =
       readonly retryAfterSeconds: number | undefined;
     };
 
+/** Whether an identity is all that the check needs. */
+export type Enough = (identity: Identity) => boolean;
+
 export interface Verifier {
-  /** Never throws for what a client or Ory sent. */
-  verify(credential: Credential): Promise<Verification>;
+  /** Never throws for what a client or Ory sent. `enough` matters to one that goes by a memory; default: anything is. */
+  verify(credential: Credential, enough?: Enough): Promise<Verification>;
   /** Whether a remembered identity may still be used: false once what it was verified with is gone. */
   stillTrusted(identity: Identity): boolean;
 }

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { DescMessage } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
-import { Authorization, file_ext_authz } from './ext_authz_pb.ts';
+import { Authorization, file_ext_authz } from '../testing/ext_authz_pb.ts';
 
 test('the generated code is up to date: npm run proto', () => {
   const dir = mkdtempSync(join(tmpdir(), 'ory-envoy-proto-'));
@@ -13,7 +13,9 @@ test('the generated code is up to date: npm run proto', () => {
     const { status, stderr } = spawnSync('node', ['scripts/proto.ts', dir], { encoding: 'utf8' });
     expect([status, stderr]).toEqual([0, '']);
     const name = 'ext_authz_pb.ts';
-    expect(readFileSync(join(dir, name), 'utf8')).toBe(readFileSync(new URL(name, import.meta.url), 'utf8'));
+    expect(readFileSync(join(dir, name), 'utf8')).toBe(
+      readFileSync(new URL(`../testing/${name}`, import.meta.url), 'utf8'),
+    );
   } finally {
     rmSync(dir, { recursive: true });
   }

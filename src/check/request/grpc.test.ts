@@ -1,4 +1,5 @@
 // Checks as an Envoy of today, of tomorrow, or nobody at all would send them.
+import { fromBinary } from '@bufbuild/protobuf';
 import { type BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -7,9 +8,12 @@ import { createCheck } from '../check.ts';
 import { IdentityCache } from '../identity/cache/memory.ts';
 import { rejected } from '../identity/identity.ts';
 import { createGrpcWriter } from '../response/grpc.ts';
+import { CheckRequestSchema } from '../testing/ext_authz_pb.ts';
 import { type WireCheck, wireAnswer, wireCheck } from '../testing/grpc-wire.ts';
 import { RecordingLog } from '../testing/recording-log.ts';
+import type { CheckRequest } from './check-request.ts';
 import { readGrpcCheck } from './grpc.ts';
+import { HeaderLines } from './header-lines.ts';
 
 const LINES = [
   ['authorization', 'Bearer a'],
@@ -275,6 +279,55 @@ describe('what is no message', () => {
       { numRuns: 3_000, seed: 5 },
     );
     expect([...outcomes]).toEqual(expect.arrayContaining(['error', 'credential_missing', 'path_ambiguous', 'no_rule']));
+  });
+});
+
+/** The same message as the generated code of the schema reads it. */
+function readByTheSchema(message: Uint8Array): CheckRequest {
+  const { attributes } = fromBinary(CheckRequestSchema, message, { readUnknownFields: false });
+  const http = attributes?.request?.http;
+  const text = (bytes: Uint8Array = new Uint8Array()) => Buffer.from(bytes).toString('latin1');
+  const lines = new HeaderLines();
+  for (const { key, value, rawValue } of (http?.headerMap ?? http)?.headers ?? [])
+    lines.add(text(key).toLowerCase(), text(rawValue.length > 0 ? rawValue : value));
+  return lines.toRequest(text(http?.method), text(http?.host) || undefined, text(http?.path));
+}
+
+describe('reading by hand', () => {
+  const headers = fc.array(
+    fc.tuple(
+      fc.constantFrom('cookie', 'Cookie', 'authorization', 'x-session-token', 'origin', 'accept', 'ory-policy', 'x'),
+      fc.string({ unit: 'binary', maxLength: 300 }).map((text) => Buffer.from(text).toString('latin1')),
+    ),
+    { maxLength: 6 },
+  );
+  const message = fc
+    .record({
+      method: fc.string(),
+      host: fc.string(),
+      target: fc.string({ maxLength: 200 }),
+      headers,
+      newer: fc.boolean(),
+    })
+    .chain(({ newer: isNewer, ...check }) =>
+      fc
+        .constantFrom('raw' as const, 'map' as const)
+        .map((as) => wireCheck({ ...check, as, ...(isNewer ? { more: newer } : {}) })),
+    );
+
+  test('comes to what the schema says, of one message and of two that are joined', () => {
+    fc.assert(
+      fc.property(message, message, (one, other) => {
+        for (const whole of [one, Buffer.concat([one, other])])
+          expect(readGrpcCheck(whole)).toEqual(readByTheSchema(whole));
+      }),
+    );
+  });
+
+  test('reads nothing from a field of another wire type than its own', () => {
+    // Attributes, request, http: path and host as numbers beside a method.
+    const numbers = Buffer.from([0x0a, 0x0b, 0x22, 0x09, 0x12, 0x07, 0x20, 0x2f, 0x28, 0x61, 0x12, 0x01, 0x47]);
+    expect(readGrpcCheck(numbers)).toMatchObject({ method: 'G', host: undefined, path: '' });
   });
 });
 

@@ -1,4 +1,5 @@
 // What a verdict comes to, whatever transport writes it: what the application gets, or what the client is told. No I/O.
+import { LRUCache } from 'lru-cache';
 import type { Config, IdentityHeader } from '../../config/config.ts';
 import type { Clock } from '../clock.ts';
 import type { Identity } from '../identity/identity.ts';
@@ -15,10 +16,8 @@ import { setCookies } from './set-cookie.ts';
 export type Answer = { readonly reason: Reason; readonly rule: string | undefined } & (
   | {
       readonly kind: 'allow';
-      /** Request headers that are set, in place of any that are there. */
-      readonly set: readonly HeaderPair[];
-      /** Request headers that are removed, in lower case. */
-      readonly remove: readonly string[];
+      /** The same object for the same identity, as long as it is often asked about. */
+      readonly changes: Changes;
       /** For the client, each a header line of its own. */
       readonly setCookie: readonly string[];
       /** For how many milliseconds the edge cache may remember it; 0: not at all. */
@@ -32,7 +31,7 @@ export type AnswerOf = (verdict: Verdict, request: CheckRequest) => Answer;
 /** A yes that cannot be written becomes a denial, and a line in the log. */
 export function createAnswerer(config: Config, log: Log, clock: Clock): AnswerOf {
   const changesOf = createChanges(config.identityHeaders);
-  const bounds = { edgeTtlMs: config.cache.edgeTtlMs, sessionCookies: config.sessions?.cookies ?? [] };
+  const bounds = { edgeTtlMs: config.cache.edgeTtlMs, sessionCookies: config.sessionCookies };
   const denied = (verdict: Deny, request: CheckRequest): Answer => {
     const denial = denialOf(verdict, request, config, clock());
     const { reason } = verdict;
@@ -69,22 +68,26 @@ function allowed(
     kind: 'allow',
     reason,
     rule: rule.name,
-    ...changes,
+    changes,
     setCookie,
     cacheForMs: cacheForMs(verdict, request, bounds, nowMs),
   };
 }
 
 /** What an identity changes in a request. */
-interface Changes {
+export interface Changes {
+  /** Request headers that are set, in place of any that are there. */
   readonly set: readonly HeaderPair[];
+  /** Request headers that are removed, in lower case. */
   readonly remove: readonly string[];
 }
 
-/** Made once for each identity: the cache hands out the same one for each check. */
+/** The cache hands out the same identity for each check. Made once for those that come often, not kept for all. */
+const MAX_CHANGES = 10_000;
+
 function createChanges(headers: readonly IdentityHeader[]): (identity: Identity | undefined) => Changes {
   const removals = new Removals(headers);
-  const made = new WeakMap<Identity, Changes>();
+  const made = new LRUCache<Identity, Changes>({ max: MAX_CHANGES });
   const ofNobody: Changes = { set: [], remove: removals.without([]) };
   return (identity) => {
     if (!identity) return ofNobody;

@@ -1,12 +1,14 @@
 // Verdicts as Envoy's gRPC ext_authz gets them: what is set, what is removed, what the client is told.
+import { fromBinary, toBinary } from '@bufbuild/protobuf';
 import { describe, expect, test } from 'vitest';
 import { parseConfig } from '../../config/load.ts';
 import type { Identity, JsonObject } from '../identity/identity.ts';
 import { DENIALS, type DenyReason } from '../reason.ts';
+import { CheckResponseSchema } from '../testing/ext_authz_pb.ts';
 import { wireAnswer } from '../testing/grpc-wire.ts';
 import { RecordingLog } from '../testing/recording-log.ts';
 import { request } from '../testing/request.ts';
-import { deny, type Verdict } from '../verdict.ts';
+import { type Allow, deny, type Remember, type Verdict } from '../verdict.ts';
 import { createGrpcWriter } from './grpc.ts';
 
 const config = parseConfig(
@@ -22,9 +24,16 @@ const [rule] = config.rules;
 if (!rule) throw new Error('no rule');
 const log = new RecordingLog();
 const write = createGrpcWriter(config, log, () => 0);
-const sent = (verdict: Verdict, of = request()) => wireAnswer(write(of, verdict));
+const sent = (verdict: Verdict, of = request()) => {
+  const bytes = write(of, verdict);
+  // Written by hand, and byte for byte as the generated code of the schema would write it.
+  expect(Buffer.from(toBinary(CheckResponseSchema, fromBinary(CheckResponseSchema, bytes)))).toEqual(
+    Buffer.from(bytes),
+  );
+  return wireAnswer(bytes);
+};
 
-const allow = (session?: JsonObject, setCookie: string[] = []): Verdict => {
+const allow = (session?: JsonObject, setCookie: string[] = []): Allow => {
   const identity: Identity | undefined = session && { kind: 'session', session, expiresAtMs: undefined };
   return { kind: 'allow', reason: session ? 'session' : 'anonymous', rule, identity, setCookie, remember: undefined };
 };
@@ -51,6 +60,27 @@ describe('a yes', () => {
     expect(answer.headers).toEqual([]);
     expect(answer.remove).toHaveLength(9 + 3 + 1 + 1);
     expect(answer.metadata).toEqual({ 'ory-reason': 'anonymous', 'ory-rule': 'app' });
+  });
+
+  test('tells the edge cache for how long, and as whom, where that is exactly what was looked for', () => {
+    const remember: Remember = { credential: { kind: 'session_token', value: 'abc' }, untilMs: 5_000 };
+    const verdict: Verdict = { ...allow({ id: 's', identity: { id: 'i' } }), remember };
+    const asked = { sessionToken: ['abc'], edgeKey: 'app tabc' };
+    const plain = { 'ory-reason': 'session', 'ory-rule': 'app' };
+    expect(sent(verdict, request(asked)).metadata).toEqual({
+      ...plain,
+      'ory-cache-for': '5000',
+      'ory-x-user-id': 'i',
+      'ory-user': 's',
+    });
+    for (const change of [{ edgeKey: undefined }, { edgeKey: 'app tab' }, { authorization: [''] }])
+      expect(sent(verdict, request({ ...asked, ...change })).metadata).toEqual(plain);
+    expect(sent({ ...verdict, remember: { ...remember, untilMs: 0 } }, request(asked)).metadata).toEqual(plain);
+    expect(sent({ ...verdict, remember: undefined }, request(asked)).metadata).toEqual(plain);
+    expect(sent(deny('session_invalid', rule), request(asked)).metadata).toEqual({
+      'ory-reason': 'session_invalid',
+      'ory-rule': 'app',
+    });
   });
 
   test('keeps line breaks of an identity inside of its value', () => {

@@ -4,9 +4,10 @@ import { Socket } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { parseConfig } from '../../config/load.ts';
 import type { Identity, JsonObject } from '../identity/identity.ts';
+import type { CheckRequest } from '../request/check-request.ts';
 import { RecordingLog } from '../testing/recording-log.ts';
 import { request } from '../testing/request.ts';
-import { deny, type Verdict } from '../verdict.ts';
+import { type Allow, deny, type Remember, type Verdict } from '../verdict.ts';
 import { createHttpWriter } from './http.ts';
 
 const config = parseConfig(
@@ -22,7 +23,10 @@ if (!rule) throw new Error('no rule');
 const log = new RecordingLog();
 const write = createHttpWriter(config, log, () => 0);
 
-function sent(verdict: Verdict, { method = 'GET', statusViaMetadata = false } = {}) {
+function sent(
+  verdict: Verdict,
+  { method = 'GET', statusViaMetadata = false, change = {} as Partial<CheckRequest> } = {},
+) {
   const chunks: string[] = [];
   const response = new ServerResponse(new IncomingMessage(new Socket()));
   const socket = new Socket();
@@ -31,7 +35,7 @@ function sent(verdict: Verdict, { method = 'GET', statusViaMetadata = false } = 
     done();
   };
   response.assignSocket(socket);
-  write(response, { request: request({ method }), statusViaMetadata }, verdict);
+  write(response, { request: request({ method, ...change }), statusViaMetadata, hasBody: false }, verdict);
   const [head = '', body = ''] = chunks.join('').split('\r\n\r\n');
   const [first = '', ...lines] = head.split('\r\n');
   const headers = lines.map(
@@ -40,7 +44,7 @@ function sent(verdict: Verdict, { method = 'GET', statusViaMetadata = false } = 
   return { status: Number(first.split(' ')[1]), headers: new Map(headers), lines: headers, body };
 }
 
-const allow = (session?: JsonObject, setCookie: string[] = []): Verdict => {
+const allow = (session?: JsonObject, setCookie: string[] = []): Allow => {
   const identity: Identity | undefined = session && { kind: 'session', session, expiresAtMs: undefined };
   return { kind: 'allow', reason: session ? 'session' : 'anonymous', rule, identity, setCookie, remember: undefined };
 };
@@ -86,6 +90,24 @@ describe('a yes', () => {
     const answer = sent(allow({ id: 's', identity: { id: 'i\r\nx-user-id: admin', traits: { email: 'é\0' } } }));
     expect(answer.lines.filter(([name]) => name === 'x-user-id')).toEqual([['x-user-id', 'i%0D%0Ax-user-id:%20admin']]);
     expect(answer.headers.get('x_mail')).toBe('%C3%A9%00');
+  });
+
+  test('tells the edge cache for how long, and as whom, where that is exactly what was looked for', () => {
+    const remember: Remember = { credential: { kind: 'session_token', value: 'abc' }, untilMs: 5_000 };
+    const verdict: Verdict = { ...allow({ id: 's', identity: { id: 'i' } }), remember };
+    const forEdge = (answer: ReturnType<typeof sent>) =>
+      Object.fromEntries(answer.lines.filter(([name]) => name.startsWith('ory-') && !/reason|rule/.test(name)));
+    const asked: Partial<CheckRequest> = { sessionToken: ['abc'], edgeKey: 'default tabc' };
+    expect(forEdge(sent(verdict, { change: asked }))).toEqual({
+      'ory-cache-for': '5000',
+      'ory-x-user-id': 'i',
+      'ory-user': 's',
+    });
+    for (const change of [{}, { ...asked, edgeKey: 'default tab' }, { ...asked, authorization: [''] }])
+      expect(forEdge(sent(verdict, { change }))).toEqual({});
+    expect(forEdge(sent({ ...verdict, remember: { ...remember, untilMs: 0 } }, { change: asked }))).toEqual({});
+    expect(forEdge(sent({ ...verdict, remember: undefined }, { change: asked }))).toEqual({});
+    expect(forEdge(sent(deny('session_invalid', rule), { change: asked }))).toEqual({});
   });
 
   test('hands each Set-Cookie on, one line each', () => {

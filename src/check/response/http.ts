@@ -7,30 +7,53 @@ import type { Log } from '../log.ts';
 import type { HttpCheck } from '../request/http.ts';
 import type { Verdict } from '../verdict.ts';
 import { WIRE, wireIdentity } from '../wire.ts';
-import { type Answer, createAnswerer } from './answer.ts';
+import { type Answer, type Changes, createAnswerer } from './answer.ts';
 
 export type WriteHttp = (response: ServerResponse, check: HttpCheck, verdict: Verdict) => void;
 
 export function createHttpWriter(config: Config, log: Log, clock: Clock): WriteHttp {
   const answerOf = createAnswerer(config, log, clock);
+  const written = new WeakMap<Changes, Written>();
+  const writtenOf = (changes: Changes) => {
+    let lines = written.get(changes);
+    if (!lines) {
+      lines = writeChanges(changes);
+      written.set(changes, lines);
+    }
+    return lines;
+  };
   return (response, check, verdict) => {
     const answer = answerOf(verdict, check.request);
     const headers: string[] = [WIRE.reason, answer.reason];
     if (answer.rule !== undefined) headers.push(WIRE.rule, answer.rule);
-    if (answer.kind === 'allow') writeAllow(response, answer, headers);
+    if (answer.kind === 'allow') writeAllow(response, answer, writtenOf(answer.changes), headers);
     else writeDenial(response, check, answer, headers);
   };
 }
 
-function writeAllow(response: ServerResponse, answer: Answer & { kind: 'allow' }, headers: string[]): void {
-  headers.push('content-length', '0');
-  for (const [name, value] of answer.set) headers.push(name, value);
-  if (answer.remove.length > 0) headers.push('x-envoy-auth-headers-to-remove', answer.remove.join());
-  for (const cookie of answer.setCookie) headers.push('set-cookie', cookie);
-  if (answer.cacheForMs > 0) {
-    headers.push(WIRE.cacheFor, String(answer.cacheForMs));
-    for (const [name, value] of answer.set) headers.push(wireIdentity(name), value);
-  }
+/** Header lines that all answers about one identity share: names and values in turn. */
+interface Written {
+  readonly changes: readonly string[];
+  /** For an edge cache that remembers the identity. */
+  readonly remembered: readonly string[];
+}
+
+function writeChanges({ set, remove }: Changes): Written {
+  return {
+    changes: [...set.flat(), ...(remove.length > 0 ? ['x-envoy-auth-headers-to-remove', remove.join()] : [])],
+    remembered: set.flatMap(([name, value]) => [wireIdentity(name), value]),
+  };
+}
+
+function writeAllow(
+  response: ServerResponse,
+  { setCookie, cacheForMs }: Answer & { kind: 'allow' },
+  { changes, remembered }: Written,
+  headers: string[],
+): void {
+  headers.push('content-length', '0', ...changes);
+  for (const cookie of setCookie) headers.push('set-cookie', cookie);
+  if (cacheForMs > 0) headers.push(WIRE.cacheFor, String(cacheForMs), ...remembered);
   response.writeHead(200, headers);
   response.end();
 }

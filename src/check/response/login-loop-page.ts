@@ -88,8 +88,8 @@ function maxAgeText(rule: Rule | undefined): string {
   return ages.length === 0 ? '' : ` (${formatDuration(Math.max(...ages))})`;
 }
 
-function causesOf({ reason, rule }: LoginLoop, { edge, sessions }: Config): string[] {
-  const names = (sessions?.cookies ?? []).map(({ name, prefix }) => code(prefix ? `${name}*` : name)).join(' or ');
+function causesOf({ reason, rule }: LoginLoop, { edge, sessionCookies }: Config): string[] {
+  const names = sessionCookies.map(({ name, prefix }) => code(prefix ? `${name}*` : name)).join(' or ');
   const returns = `Ory Kratos does not send people back to the page that they came from: <code>selfservice.allowed_return_urls</code> (on Ory Network: “Allowed return URLs”) must hold ${code(edge.publicUrl)}.`;
   if (reason === 'aal_insufficient') {
     return [

@@ -50,6 +50,7 @@ function cookieName(publicUrl: string): string {
 
 function readBounces(request: CheckRequest, publicUrl: string): Bounces[] {
   const name = `${cookieName(publicUrl)}=`;
+  if (!request.cookie.some((line) => line.includes(name))) return [];
   // No more is taken for a blank: a browser takes the rest for a part of the name, and so lets a sibling domain write it.
   const pairs = request.cookie.flatMap((line) => line.split(';', 200)).map(trimBlanks);
   const found = new Set(pairs.filter((pair) => pair.startsWith(name)));

@@ -76,7 +76,7 @@ async function judge(one: Case, config: Config, issuer: Issuer, nowMs: number): 
     return {
       ...found,
       status: 200,
-      headers: { identity: config.identityHeaders.map(({ name }) => name), lines: answer.set },
+      headers: { identity: config.identityHeaders.map(({ name }) => name), lines: answer.changes.set },
     };
   return { ...found, status: answer.denial.status, headers: { identity: undefined, lines: answer.denial.headers } };
 }

@@ -36,8 +36,8 @@ export function someOpaqueToken(): string {
 }
 
 /** The first that is tried; for a pattern, some name of it. */
-function cookieName({ sessions }: Config): string {
-  const [first] = sessions?.cookies ?? [];
+function cookieName({ sessionCookies }: Config): string {
+  const [first] = sessionCookies;
   if (!first) return 'ory_kratos_session';
   return first.prefix ? `${first.name}case` : first.name;
 }

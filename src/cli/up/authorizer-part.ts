@@ -3,7 +3,8 @@ import { listenAdmin } from '../../admin/admin.ts';
 import { type Config, formatAddress } from '../../config/config.ts';
 import { parseConfig } from '../../config/load.ts';
 import { FilterFeed, FilterFolderError } from '../../edge/filter-feed.ts';
-import { startAuthorizer } from '../../server/authorizer.ts';
+import { makeSteadyPlan } from '../../generate/plan.ts';
+import { type Authorizer, startAuthorizer } from '../../server/authorizer.ts';
 import { PushError } from '../../server/edge-caches.ts';
 import { createLog } from '../log.ts';
 import { listenError, UserError } from '../user-error.ts';
@@ -16,25 +17,37 @@ export async function startAuthorizerPart(settings: AuthorizerSettings): Promise
   const policies = new Configs();
   const config = policies.read(settings.current);
   const { admin, http } = config.serve;
+  const log = createLog();
   let ready = false;
-  const health = await listenAdmin(admin, () => ready).catch((error: unknown) => {
+  let adminToken = config.serve.adminToken;
+  let running: Authorizer | undefined;
+  const port = await listenAdmin(admin, {
+    ready: () => ready,
+    revoke: {
+      token: () => adminToken,
+      revoke: (revocation) => running?.revoke(revocation),
+      log,
+    },
+  }).catch((error: unknown) => {
     throw listenError(error, 'the admin port', formatAddress(admin), 'set serve.admin to another address');
   });
-  const log = createLog();
   const { envoyConfig: folder } = settings;
   const feed =
     folder === undefined ? undefined : await FilterFeed.open({ folder, admin: config.edge.admin, log }).catch(forUser);
   const authorizer = await startAuthorizer(config, { log, ...(feed ? { edgeCaches: feed } : {}) }).catch(
     async (error: unknown) => {
-      await health.close();
+      await port.close();
       throw listenError(error, 'the authorizer', formatAddress(http), 'set serve.http to another address');
     },
   );
+  running = authorizer;
   const judgeBy = async ({ current, named }: AuthorizerSettings) => {
-    authorizer.reconfigure(policies.read(current), new Map(named.map((one) => [one.id, policies.read(one)])));
+    const now = policies.read(current);
+    authorizer.reconfigure(now, new Map(named.map((one) => [one.id, policies.read(one)])));
+    adminToken = now.serve.adminToken;
     policies.keep([current, ...named]);
     const all = [current, ...named].map((one) => policies.read(one));
-    await feed?.replace(all.map((one) => ({ config: one, keys: authorizer.keysOf(one) }))).catch(forUser);
+    await feed?.replace(all.map((one) => ({ plan: makeSteadyPlan(one), keys: authorizer.keysOf(one) }))).catch(forUser);
   };
   await judgeBy(settings);
   ready = true;
@@ -47,7 +60,7 @@ export async function startAuthorizerPart(settings: AuthorizerSettings): Promise
       ready = false;
       feed?.close();
       await authorizer.close(CLOSE_MS);
-      await health.close();
+      await port.close();
     },
   };
 }

@@ -123,7 +123,7 @@ function pagesSettings(config: Config, kratosUrl: string): PagesSettings {
     port: PAGES_PORT,
     kratosUrl,
     browserUrl: kratosForBrowsers(config) ?? kratosUrl,
-    sessionCookies: (config.sessions?.cookies ?? []).map(({ name, prefix }) => (prefix ? `${name}*` : name)),
+    sessionCookies: config.sessionCookies.map(({ name, prefix }) => (prefix ? `${name}*` : name)),
     returnOrigins: [config.edge.publicUrl],
   };
 }

@@ -2,7 +2,7 @@
 // touching the rest, and no request is ever served by a mixture of two configurations. No I/O.
 import { routeName, WIRE } from '../../check/wire.ts';
 import type { Config } from '../../config/config.ts';
-import { makePlan } from '../plan.ts';
+import { makeSteadyPlan } from '../plan.ts';
 import { type ClusterOptions, clusters } from './clusters.ts';
 import { digest, fromFile } from './discovery-response.ts';
 import { bootstrap, DEFAULT_CA_FILE } from './emit.ts';
@@ -47,7 +47,7 @@ export function routesName(listenerId: string): string {
 /** @throws {GenerateError} where Envoy has no way to express the configuration. */
 export function generateDiscovery(config: Config, options: DiscoveryOptions): Discovery {
   const { policy, caFile = DEFAULT_CA_FILE, envoyConfig } = options;
-  const plan = makePlan(config);
+  const plan = makeSteadyPlan(config);
   const asked: ClusterOptions = { transport: 'http', caFile, fetchesKeys: false };
   const all = clusters(config, plan, asked) as Block[];
   const names = new Map(all.map((one) => [String(one['name']), `${one['name']}-${digest(one)}`]));

@@ -13,8 +13,6 @@ local MAX_WAITING = 1024
 -- A cookie as the authorizer reads one, in the characters that everybody reads alike.
 local COOKIE = "^[%w_-]+=[%w_=.~|+/-]+"
 local NOT_PLAIN = "[^%w_=.~|+/-]"
--- A bearer with a dot is a JWT, and Envoy's own filters judge it.
-local NOT_OPAQUE = "[^%w_=~|+/-]"
 
 local byte, find, sub = string.byte, string.find, string.sub
 local SEMICOLON = 59
@@ -82,7 +80,10 @@ local function credential(headers)
   end
   if not bearer or sub(bearer, 1, 7) ~= "Bearer " then return nil end
   bearer = sub(bearer, 8)
-  if bearer == "" or find(bearer, NOT_OPAQUE) then return nil end
+  if bearer == "" or find(bearer, NOT_PLAIN) then return nil end
+  -- Two dots make a JWT, and Envoy's own filters judge it. An opaque token of Hydra has one.
+  local dot = find(bearer, ".", 1, true)
+  if dot and find(bearer, ".", dot + 1, true) then return nil end
   return "a" .. bearer
 end
 
@@ -91,10 +92,10 @@ local function forget()
 end
 
 local function put(key, entry)
-  if not young[key] then
-    bytes = bytes + entry[2]
-    if bytes > MAX_BYTES then old, young, bytes = young, {}, entry[2] end
-  end
+  -- The one that it replaces may have been smaller.
+  local before = young[key]
+  bytes = bytes + entry[2] - (before and before[2] or 0)
+  if bytes > MAX_BYTES then old, young, bytes = young, {}, entry[2] end
   young[key] = entry
 end
 

@@ -364,7 +364,7 @@ describe('the parts', () => {
 });
 
 test('a secret of the configuration is in no output', () => {
-  const text = `${EVERYTHING.replace('  timeout:', '  api_key: canary-key\n  timeout:')}serve: { admin_token: canary-token }\n`;
+  const text = `${EVERYTHING.replace('  timeout:', '  api_key: canary-key\n  timeout:')}serve: { admin_token: canary-admin-token }\n`;
   expect(generate(text)).not.toContain('canary');
 });
 

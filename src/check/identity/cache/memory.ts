@@ -3,7 +3,7 @@ import { hash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../../clock.ts';
 import type { Credential } from '../../credential/credential.ts';
-import type { Identity, Verification, Verifier } from '../identity.ts';
+import type { Enough, Identity, Verification, Verifier } from '../identity.ts';
 import { type Revocation, Revocations } from './revocations.ts';
 
 export interface IdentityCacheOptions {
@@ -31,9 +31,6 @@ interface Call {
 /** A verification with the time until which the identity is remembered as it is: the past where it is not. */
 export type Verified = Extract<Verification, { kind: 'verified' }> & { readonly freshUntilMs: number };
 export type CachedVerification = Verified | Exclude<Verification, { kind: 'verified' }>;
-
-/** Whether an identity is all that the check needs. */
-export type Enough = (identity: Identity) => boolean;
 
 type Refusal = Extract<Verification, { kind: 'rejected' }>;
 
@@ -100,21 +97,23 @@ export class IdentityCache {
 
   async #answer(key: string, credential: Credential, verifier: Verifier, enough: Enough): Promise<CachedVerification> {
     const before = this.#underWay.get(key);
-    if (!before) return await this.#call(key, credential, verifier);
+    if (!before) return await this.#call(key, credential, verifier, enough);
     const joined = await before.answer;
     if (!isShort(joined, enough) && !this.#isRevoked(joined, before.asked)) return withoutCookies(joined);
     // That call may have begun before the login or the second factor that this request comes from, or the revocation.
     const next = this.#underWay.get(key);
-    return next ? withoutCookies(await next.answer) : await this.#call(key, credential, verifier);
+    return next ? withoutCookies(await next.answer) : await this.#call(key, credential, verifier, enough);
   }
 
   #isRevoked(verification: Verification, asked: number): boolean {
     return verification.kind === 'verified' && this.#revocations.cover(verification.identity, asked);
   }
 
-  #call(key: string, credential: Credential, verifier: Verifier): Promise<CachedVerification> {
+  #call(key: string, credential: Credential, verifier: Verifier, enough: Enough): Promise<CachedVerification> {
     const asked = this.#revocations.count;
-    const answer = this.#ask(key, credential, verifier, asked).finally(() => this.#underWay.delete(key));
+    const answer = this.#ask(key, () => verifier.verify(credential, enough), asked).finally(() =>
+      this.#underWay.delete(key),
+    );
     this.#underWay.set(key, { asked, answer });
     return answer;
   }
@@ -137,10 +136,10 @@ export class IdentityCache {
     return undefined;
   }
 
-  async #ask(key: string, credential: Credential, verifier: Verifier, asked: number): Promise<CachedVerification> {
+  async #ask(key: string, ask: () => Promise<Verification>, asked: number): Promise<CachedVerification> {
     // From before the call: however long Ory takes, nothing is remembered for longer than it may be.
     const fromMs = this.#options.clock();
-    const verification = await verifier.verify(credential);
+    const verification = await ask();
     switch (verification.kind) {
       case 'verified':
         return {
@@ -193,7 +192,7 @@ function bytesOf(identity: Identity): number {
 }
 
 /** A yes or a no that one more login may have changed. */
-function isShort(verification: Verification, enough: Enough): boolean {
+export function isShort(verification: Verification, enough: Enough): boolean {
   if (verification.kind === 'verified') return !enough(verification.identity);
   return verification.kind === 'rejected' && verification.reason === 'aal_insufficient';
 }

@@ -1,5 +1,6 @@
 // The part of Envoy's ext_authz protocol that is read or written here, with Envoy's own field numbers; everything else
-// that an Envoy sends is an unknown field, and is ignored. `npm run proto` makes ext_authz_pb.ts from it.
+// that an Envoy sends is an unknown field, and is ignored. request/grpc.ts and response/grpc.ts know these numbers by heart;
+// `npm run proto` makes testing/ext_authz_pb.ts from it, with which tests compare them.
 //
 // What a client can fill is `bytes` where Envoy has `string`, and a map is a list of its entries: both are the same on the
 // wire, and neither a byte nor a second entry is lost in reading.
