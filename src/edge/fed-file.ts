@@ -40,8 +40,8 @@ export class FedFile {
   #trouble = '';
   /** Where nothing is under way: asking anew before each write would make it later. */
   #known: EnvoyState | undefined;
-  /** Whether an Envoy has ever answered: before, there is nothing to complain of. */
-  #seen = false;
+  /** Whether there should be an Envoy: one has answered, or somebody waits for it. Before, there is nothing to say. */
+  #awaited = false;
   #closed = false;
 
   constructor(file: FilterFile, options: FedFileOptions) {
@@ -71,7 +71,7 @@ export class FedFile {
   setKeys(jwks: string): void {
     if (jwks === this.#jwks) return;
     this.#jwks = jwks;
-    this.push().catch(() => {});
+    this.#soon().catch(() => {});
   }
 
   /**
@@ -79,6 +79,11 @@ export class FedFile {
    * resolves. Calls at one time are one. @throws {PushError}
    */
   push(): Promise<Taken> {
+    this.#awaited = true;
+    return this.#soon();
+  }
+
+  #soon(): Promise<Taken> {
     this.#next ??= Promise.withResolvers();
     const { promise } = this.#next;
     if (!this.#busy) void this.#work();
@@ -123,7 +128,7 @@ export class FedFile {
         else this.#well();
         push.resolve(taken);
       } catch (error) {
-        if (this.#seen || !(error instanceof UnreachableError)) this.#unwell(error);
+        if (this.#awaited || !(error instanceof UnreachableError)) this.#unwell(error);
         push.reject(error);
       }
     }
@@ -196,7 +201,7 @@ export class FedFile {
         throw new UnreachableError(`Envoy does not answer at ${adminUrl} (edge.admin)`, { cause });
       },
     );
-    this.#seen = true;
+    this.#awaited = true;
     const count = (name: string) => stats.number(`${prefix}.${name}`);
     return {
       attempts: count('update_attempt'),

@@ -9,6 +9,7 @@ import { FilterFeed } from '../../../src/edge/filter-feed.ts';
 import { findEnvoy } from '../../../src/edge/find.ts';
 import { type RunningEnvoy, startEnvoy } from '../../../src/edge/run.ts';
 import { generateEnvoy } from '../../../src/generate/envoy/emit.ts';
+import { makePlan } from '../../../src/generate/plan.ts';
 import { type Authorizer, startAuthorizer } from '../../../src/server/authorizer.ts';
 import { freePorts } from '../../ports.ts';
 import { startApp } from './app.ts';
@@ -69,7 +70,7 @@ export async function startFedEdge(file: EdgeFile, options: FedEdgeOptions = {})
   const log = { info: write, warn: write, error: write };
   const feed = await FilterFeed.open({ folder, admin: config.edge.admin, log });
   const authorizer = await startAuthorizer(config, { log, edgeCaches: feed });
-  await feed.replace([{ config, keys: authorizer.keysOf(config) }]);
+  await feed.replace([{ plan: makePlan(config), keys: authorizer.keysOf(config) }]);
   const yaml = generateEnvoy(config, { part: 'bootstrap', envoyConfig: folder });
   const envoyLog: string[] = [];
   const accessLog: Logged[] = [];
