@@ -7,7 +7,7 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['src/**/*.test.ts', 'conformance/jwt/*.test.ts'],
+          include: ['src/**/*.test.ts', 'conformance/jwt/*.test.ts', 'bench/**/*.test.ts'],
           setupFiles: ['src/testing/seed.ts'],
           testTimeout: 20_000,
         },

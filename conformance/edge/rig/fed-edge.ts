@@ -16,7 +16,7 @@ import { startApp } from './app.ts';
 import type { EdgeFile } from './edge.ts';
 
 /** A line of Envoy's access log. */
-export interface Logged {
+interface Logged {
   readonly start_time: string;
   readonly path: string;
   readonly status: number;
