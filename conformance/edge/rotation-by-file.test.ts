@@ -35,13 +35,10 @@ async function becomesNative(token: string): Promise<void> {
 
 describe.each([1, 2])('with %i worker processes', (workers) => {
   it('a rotation refuses nobody, and a deleted key lets nobody in', async () => {
-    edge = await startEdge(
-      { ...policy(ory), tokens: { audiences: [AUDIENCE] } },
-      'http',
-      undefined,
-      ['--workers', String(workers)],
-      true,
-    );
+    edge = await startEdge({ ...policy(ory), tokens: { audiences: [AUDIENCE] } }, 'http', undefined, {
+      workers,
+      byFile: true,
+    });
     const token = () => ory.accessToken({ audience: [AUDIENCE] });
     const old = await token();
     await becomesNative(old);

@@ -21,8 +21,7 @@ import { AUDIENCE, policy } from './rig/policy.ts';
 import { workersOf } from './rig/serve-process.ts';
 
 const WHOAMI = '/sessions/whoami';
-const TWO = ['--workers', '2'];
-const startTwo = (file: EdgeFile, transport: Transport) => startEdge(file, transport, (yaml) => yaml, TWO);
+const startTwo = (file: EdgeFile, transport: Transport) => startEdge(file, transport, undefined, { workers: 2 });
 
 describe('with a real Ory', () => {
   let ory: RealOry;

@@ -34,17 +34,21 @@ export interface Edge {
 
 export type EdgeFile = { readonly edge?: object; readonly serve?: object; readonly [key: string]: unknown };
 
+export interface Serving {
+  readonly workers?: number;
+  /** With `--envoy-config`. */
+  readonly byFile?: boolean;
+}
+
 /**
  * `file` is an `ory-envoy.yaml` as an object; addresses of the edge and the authorizer are filled in. `transport` is how
- * Envoy asks the authorizer; `patch` a last hand on the generated bootstrap; `serveArgs` go to `serve`; with `byFile` the
- * authorizer writes Envoy's filters.
+ * Envoy asks the authorizer; `patch` a last hand on the generated bootstrap; `serving` how the authorizer runs.
  */
 export async function startEdge(
   file: EdgeFile,
   transport: Transport = 'http',
   patch: (yaml: string) => string = (yaml) => yaml,
-  serveArgs: readonly string[] = [],
-  byFile = false,
+  { workers = 1, byFile = false }: Serving = {},
 ): Promise<Edge> {
   const [listen = 0, envoyAdmin = 0, http = 0, grpc = 0, admin = 0] = await freePorts(5);
   const app = await startApp('app');
@@ -67,8 +71,10 @@ export async function startEdge(
   const config = loadConfig(configFile);
   const adminAddress = formatAddress(config.serve.admin);
   const envoyConfig = join(dir, 'envoy');
-  const folder = byFile ? ['--envoy-config', envoyConfig] : [];
-  const authorizer = serveProcess(configFile, adminAddress, [...serveArgs, ...folder]);
+  const authorizer = serveProcess(configFile, adminAddress, [
+    ...(workers === 1 ? [] : ['--workers', String(workers)]),
+    ...(byFile ? ['--envoy-config', envoyConfig] : []),
+  ]);
   await authorizer.start();
   let written = '';
   const write = (line: string) => {
