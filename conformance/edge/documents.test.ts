@@ -71,6 +71,7 @@ describe('the pages', () => {
       'docs/envoy.md',
       'docs/quickstart.md',
       'docs/reasons.md',
+      'docs/staleness.md',
       'docs/testing.md',
       'docs/cases.md',
     ]) {

@@ -192,13 +192,17 @@ export const CLASSES: readonly AttackClass[] = [
     id: 14,
     attack: 'Revoked but remembered; an answer under way, or an outage, that brings a session back',
     precedent: 'CVE-2021-41230',
-    defence: 'Lifetimes count from before the call, end with the session, and a no of Ory ends what is stale',
-    where: ['src/check/identity/cache/memory.ts'],
+    defence:
+      'Lifetimes count from before the call, end with the session, and a no of Ory ends what is stale; revocations are numbered, and nothing that was asked for before one is used after it',
+    where: ['src/check/identity/cache/memory.ts', 'src/check/identity/cache/revocations.ts'],
     tests: [
       'cache.test.ts: a session that ended is used for no longer than cache.ttl after its last check',
       'cache.test.ts: an answer that was under way when the session ended does not bring it back',
       'cache.test.ts: an outage brings back no session that Kratos has said no to',
       'cache.test.ts: nor one that is past its own end',
+      'revocation.test.ts: a session that was revoked is asked about by the next request',
+      'revocation.test.ts: a check after the revocation does not go by a call from before it',
+      'revocation.test.ts: what a call from before the revocation answers is remembered by no edge cache',
     ],
     without: 'a stolen session outlives its revocation',
   },
@@ -372,10 +376,24 @@ export const CLASSES: readonly AttackClass[] = [
     without: 'a file keeps the start busy for ever, or says something else than it reads',
   },
   {
+    id: 33,
+    attack:
+      'Revocation by who may not: a token that is guessed, byte by byte from the time too, a web page, a body without an end',
+    defence:
+      'A bearer of 16 characters at least, compared by digest and in constant time before anything of the body is read; bodies are bounded in bytes and time',
+    where: ['src/admin/revoke.ts', 'src/admin/revocation-body.ts', 'src/config/schema.ts'],
+    tests: [
+      'revocation.test.ts: without the token nobody is forgotten',
+      'revocation.test.ts: by way of the edge nobody reaches it',
+      'revocation.test.ts: a body without an end is cut off',
+    ],
+    without: 'anybody makes Ory be asked about everything, again and again',
+  },
+  {
     id: 34,
     attack: 'An admin port that clients of the data plane reach, or a web page by way of a person’s machine',
     defence:
-      'Ports of their own, on loopback by default; Envoy’s is for reading alone, the authorizer’s serves health and nothing else',
+      'Ports of their own, on loopback by default; Envoy’s is for reading alone, the authorizer’s serves health, and revocations to who has the token',
     where: ['src/generate/envoy/emit.ts', 'src/admin/admin.ts', 'src/config/schema.ts'],
     tests: [
       'answers.test.ts: who can reach the edge reaches no admin port of it',

@@ -24,6 +24,7 @@ const NORMALISE = 'src/check/request/normalise.ts';
 const LINES = 'src/check/request/header-lines.ts';
 const EXTRACT = 'src/check/credential/extract.ts';
 const COOKIE = 'src/check/credential/cookie.ts';
+const REVOKE = 'src/admin/revoke.ts';
 const MEMORY = 'src/check/identity/cache/memory.ts';
 const JWS = 'src/check/identity/jws.ts';
 const JWT = 'src/check/identity/jwt.ts';
@@ -316,7 +317,7 @@ export const REMOVALS: readonly Removal[] = [
     what: 'the denial of a yes that cannot be written',
     file: ANSWER,
     from: "return denied(deny('internal_error', verdict.rule), request);",
-    to: "return { kind: 'allow', reason: verdict.reason, rule: verdict.rule.name, set: [], remove: [], setCookie: [] };",
+    to: "return { kind: 'allow', reason: verdict.reason, rule: verdict.rule.name, changes: { set: [], remove: [] }, setCookie: [], cacheForMs: 0 };",
     test: 'answers.test.ts',
     name: 'a yes that cannot be believed or written is a no',
   },
@@ -400,6 +401,33 @@ export const REMOVALS: readonly Removal[] = [
     to: 'freshUntilMs + this.#options.staleIfErrorMs',
     test: 'cache.test.ts',
     name: 'nor one that is past its own end',
+  },
+  {
+    id: 14,
+    what: 'the end of what is remembered by a revocation',
+    file: MEMORY,
+    from: ' && !this.#revocations.cover(entry.identity, entry.asked)',
+    to: '',
+    test: 'revocation.test.ts',
+    name: 'a session that was revoked is asked about by the next request, and an outage does not bring it back',
+  },
+  {
+    id: 14,
+    what: 'the end of a call under way by a revocation',
+    file: MEMORY,
+    from: ' && !this.#isRevoked(joined, before.asked)',
+    to: '',
+    test: 'revocation.test.ts',
+    name: 'a check after the revocation does not go by a call from before it',
+  },
+  {
+    id: 14,
+    what: 'the mark on what a call from before a revocation answers',
+    file: MEMORY,
+    from: 'freshUntilMs: this.#isRevoked(verification, asked)',
+    to: 'freshUntilMs: false',
+    test: 'revocation.test.ts',
+    name: 'what a call from before the revocation answers is remembered by no edge cache',
   },
   {
     id: 15,
@@ -706,6 +734,33 @@ export const REMOVALS: readonly Removal[] = [
     to: '',
     test: 'configuration.test.ts',
     name: 'is a fault, in bounded time',
+  },
+  {
+    id: 33,
+    what: 'the bearer of a revocation',
+    file: REVOKE,
+    from: 'if (!isAuthorized(request, wanted)) {',
+    to: "if (wanted === '') {",
+    test: 'revocation.test.ts',
+    name: 'without the token nobody is forgotten, whoever asks and however nearly it is the one',
+  },
+  {
+    id: 33,
+    what: 'the whole of the bearer',
+    file: REVOKE,
+    from: 'return timingSafeEqual(digest(sent), digest(wanted));',
+    to: 'return timingSafeEqual(digest(sent), digest(wanted.slice(0, sent.length)));',
+    test: 'revocation.test.ts',
+    name: 'without the token nobody is forgotten, whoever asks and however nearly it is the one',
+  },
+  {
+    id: 33,
+    what: 'the bound of the body of a revocation',
+    file: REVOKE,
+    from: '    if (bytes > MAX_BODY_BYTES) return undefined;\n',
+    to: '',
+    test: 'revocation.test.ts',
+    name: 'a body without an end is cut off',
   },
   {
     id: 34,

@@ -34,14 +34,21 @@ export interface Edge {
 
 export type EdgeFile = { readonly edge?: object; readonly serve?: object; readonly [key: string]: unknown };
 
+export interface Serving {
+  readonly workers?: number;
+  /** With `--envoy-config`. */
+  readonly byFile?: boolean;
+}
+
 /**
  * `file` is an `ory-envoy.yaml` as an object; addresses of the edge and the authorizer are filled in. `transport` is how
- * Envoy asks the authorizer; `patch` a last hand on the generated bootstrap.
+ * Envoy asks the authorizer; `patch` a last hand on the generated bootstrap; `serving` how the authorizer runs.
  */
 export async function startEdge(
   file: EdgeFile,
   transport: Transport = 'http',
   patch: (yaml: string) => string = (yaml) => yaml,
+  { workers = 1, byFile = false }: Serving = {},
 ): Promise<Edge> {
   const [listen = 0, envoyAdmin = 0, http = 0, grpc = 0, admin = 0] = await freePorts(5);
   const app = await startApp('app');
@@ -63,7 +70,11 @@ export async function startEdge(
   );
   const config = loadConfig(configFile);
   const adminAddress = formatAddress(config.serve.admin);
-  const authorizer = serveProcess(configFile, adminAddress);
+  const envoyConfig = join(dir, 'envoy');
+  const authorizer = serveProcess(configFile, adminAddress, [
+    ...(workers === 1 ? [] : ['--workers', String(workers)]),
+    ...(byFile ? ['--envoy-config', envoyConfig] : []),
+  ]);
   await authorizer.start();
   let written = '';
   const write = (line: string) => {
@@ -72,7 +83,7 @@ export async function startEdge(
   const { path } = await findEnvoy({ onProgress: (line) => process.stderr.write(`${line}\n`) });
   const envoy = await startEnvoy({
     path,
-    config: patch(generateEnvoy(config, { part: 'bootstrap', transport })),
+    config: patch(generateEnvoy(config, { part: 'bootstrap', transport, ...(byFile ? { envoyConfig } : {}) })),
     onLog: write,
     onAccessLog: write,
   });

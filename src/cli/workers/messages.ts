@@ -15,6 +15,8 @@ export type ToWorker =
       readonly file: string;
       readonly text: string;
       readonly addresses: Addresses;
+      /** Whether Envoy verifies with `serve`'s keys: then a worker that sees other keys says so. */
+      readonly fed: boolean;
     }
   | { readonly kind: 'answer'; readonly id: number; readonly answer: Answer }
   | { readonly kind: 'forget'; readonly id: number; readonly revocation: Revocation }
@@ -27,7 +29,9 @@ export type FromWorker =
   | { readonly kind: 'listening'; readonly addresses: Addresses }
   | { readonly kind: 'failed'; readonly key: string; readonly address: Address; readonly code: string | undefined }
   | ({ readonly kind: 'question'; readonly id: number } & Question)
-  | { readonly kind: 'forgotten'; readonly id: number };
+  | { readonly kind: 'forgotten'; readonly id: number }
+  /** The issuer has other keys. */
+  | { readonly kind: 'keys' };
 
 export interface Addresses {
   readonly http: Address;

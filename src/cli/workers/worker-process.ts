@@ -13,6 +13,7 @@ export interface WorkerOptions {
   readonly answer: (question: Question) => Promise<Answer>;
   /** From when on it may remember something. */
   readonly onUp: (worker: WorkerProcess) => void;
+  readonly onKeys: () => void;
 }
 
 const MAIN = fileURLToPath(new URL(`../main${extname(import.meta.url)}`, import.meta.url));
@@ -29,7 +30,7 @@ export class WorkerProcess implements Running {
   readonly #forgotten = new Map<number, () => void>();
   #last = 0;
 
-  constructor({ start, answer, onUp }: WorkerOptions) {
+  constructor({ start, answer, onUp, onKeys }: WorkerOptions) {
     // Sockets are handed out in turn: few long connections, as gRPC has them, would else meet in one worker.
     cluster.schedulingPolicy = cluster.SCHED_RR;
     cluster.setupPrimary({ exec: MAIN, args: ['worker'], serialization: 'advanced' });
@@ -62,6 +63,9 @@ export class WorkerProcess implements Running {
         }
         case 'forgotten':
           this.#forgotten.get(message.id)?.();
+          break;
+        case 'keys':
+          onKeys();
           break;
       }
     });

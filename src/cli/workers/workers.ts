@@ -41,7 +41,8 @@ export async function startWorkers(config: Config, options: WorkersOptions): Pro
       );
       return { kind: 'failure' };
     });
-  const pool = new Pool(config, options, answer);
+  // What a worker has seen, Envoy is to have as well.
+  const pool = new Pool(config, options, answer, () => void verification.keys?.refresh());
   const addresses = await pool.start().catch(async (error: unknown) => {
     await pool.stop();
     await verification.close();
@@ -73,6 +74,7 @@ export async function startWorkers(config: Config, options: WorkersOptions): Pro
 class Pool {
   readonly #options: WorkersOptions;
   readonly #answer: (question: Question) => Promise<Answer>;
+  readonly #onKeys: () => void;
   readonly #parts: readonly Part<WorkerProcess>[];
   /** Those that may remember something. */
   readonly #up = new Set<WorkerProcess>();
@@ -83,7 +85,13 @@ class Pool {
   /** Where they ended up: port 0 has become a real one. */
   #bound: Addresses | undefined;
 
-  constructor({ serve }: Config, options: WorkersOptions, answer: (question: Question) => Promise<Answer>) {
+  constructor(
+    { serve }: Config,
+    options: WorkersOptions,
+    answer: (question: Question) => Promise<Answer>,
+    onKeys: () => void,
+  ) {
+    this.#onKeys = onKeys;
     this.#options = options;
     this.#answer = answer;
     this.#addresses = { http: serve.http, grpc: serve.grpc };
@@ -129,14 +137,15 @@ class Pool {
   }
 
   async #startWorker(worker: number, signal: AbortSignal): Promise<WorkerProcess> {
-    const { file, text } = this.#options;
+    const { file, text, edgeCaches = NO_EDGE_CACHES } = this.#options;
     // With the last worker a port went that the system had chosen; Envoy knows that one.
     if (this.#count === 0 && this.#bound) this.#addresses = this.#bound;
     this.#count++;
     const started = new WorkerProcess({
-      start: { worker, file, text, addresses: this.#addresses },
+      start: { worker, file, text, addresses: this.#addresses, fed: edgeCaches.fed > 0 },
       answer: this.#answer,
       onUp: (one) => this.#up.add(one),
+      onKeys: this.#onKeys,
     });
     void started.exited.then(() => {
       this.#count--;
