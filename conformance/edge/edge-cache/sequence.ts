@@ -21,7 +21,7 @@ export interface RequestStep {
 
 export type Trouble = 'none' | 'internal error' | 'no answer' | 'slow';
 
-export type Step =
+type Step =
   | RequestStep
   /** A session or a token ends at Ory; another of the same person takes its place. */
   | { readonly kind: 'end'; readonly who: number }
