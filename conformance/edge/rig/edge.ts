@@ -36,12 +36,14 @@ export type EdgeFile = { readonly edge?: object; readonly serve?: object; readon
 
 /**
  * `file` is an `ory-envoy.yaml` as an object; addresses of the edge and the authorizer are filled in. `transport` is how
- * Envoy asks the authorizer; `patch` a last hand on the generated bootstrap.
+ * Envoy asks the authorizer; `patch` a last hand on the generated bootstrap. `fed`: Envoy reads its filters from files of
+ * the authorizer (`--envoy-config`).
  */
 export async function startEdge(
   file: EdgeFile,
   transport: Transport = 'http',
   patch: (yaml: string) => string = (yaml) => yaml,
+  { fed = false, workers = 1 }: { readonly fed?: boolean; readonly workers?: number } = {},
 ): Promise<Edge> {
   const [listen = 0, envoyAdmin = 0, http = 0, grpc = 0, admin = 0] = await freePorts(5);
   const app = await startApp('app');
@@ -63,7 +65,11 @@ export async function startEdge(
   );
   const config = loadConfig(configFile);
   const adminAddress = formatAddress(config.serve.admin);
-  const authorizer = serveProcess(configFile, adminAddress);
+  const envoyConfig = fed ? join(dir, 'envoy') : undefined;
+  const authorizer = serveProcess(configFile, adminAddress, [
+    ...(envoyConfig === undefined ? [] : ['--envoy-config', envoyConfig]),
+    ...(workers === 1 ? [] : ['--workers', String(workers)]),
+  ]);
   await authorizer.start();
   let written = '';
   const write = (line: string) => {
@@ -72,7 +78,13 @@ export async function startEdge(
   const { path } = await findEnvoy({ onProgress: (line) => process.stderr.write(`${line}\n`) });
   const envoy = await startEnvoy({
     path,
-    config: patch(generateEnvoy(config, { part: 'bootstrap', transport })),
+    config: patch(
+      generateEnvoy(config, {
+        part: 'bootstrap',
+        transport,
+        ...(envoyConfig === undefined ? {} : { envoyConfig }),
+      }),
+    ),
     onLog: write,
     onAccessLog: write,
   });

@@ -19,7 +19,7 @@ export interface ServeProcess {
 }
 
 /** Does not start it. `admin` is the address of its admin port. */
-export function serveProcess(configFile: string, admin: string): ServeProcess {
+export function serveProcess(configFile: string, admin: string, options: readonly string[] = []): ServeProcess {
   let child: ChildProcess | undefined;
   let written = '';
   const gone = (process: ChildProcess) =>
@@ -31,7 +31,9 @@ export function serveProcess(configFile: string, admin: string): ServeProcess {
     log: () => written,
     pid: () => child?.pid ?? 0,
     async start() {
-      const started = spawn(process.execPath, [MAIN, 'serve', '-c', configFile], { stdio: ['ignore', 'pipe', 'pipe'] });
+      const started = spawn(process.execPath, [MAIN, 'serve', '-c', configFile, ...options], {
+        stdio: ['ignore', 'pipe', 'pipe'],
+      });
       child = started;
       for (const stream of [started.stdout, started.stderr])
         stream.on('data', (data: Buffer) => (written += data.toString()));
