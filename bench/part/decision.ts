@@ -4,9 +4,11 @@
 import { type Check, createCheck } from '../../src/check/check.ts';
 import { IdentityCache } from '../../src/check/identity/cache/memory.ts';
 import type { Identity, Verifier } from '../../src/check/identity/identity.ts';
+import { createKeep } from '../../src/check/identity/kept.ts';
 import { createKratosVerifier } from '../../src/check/identity/kratos.ts';
 import { ThrottledLog } from '../../src/check/log.ts';
 import type { CheckRequest } from '../../src/check/request/check-request.ts';
+import { sessionPaths } from '../../src/check/response/identity-headers.ts';
 import { hydraClaims, IssuerRig, makeKey, sign } from '../../src/check/testing/issuer.ts';
 import { RecordingLog } from '../../src/check/testing/recording-log.ts';
 import { request } from '../../src/check/testing/request.ts';
@@ -187,6 +189,7 @@ async function sessions(count: number): Promise<{ readonly subject: Subject; rea
   const clock = () => issuer.clock.now;
   const verifier = createKratosVerifier({
     kratosUrl: 'http://kratos.example',
+    keep: createKeep(sessionPaths(configOf(FEWEST).identityHeaders)),
     client: {
       get: async (_url, headers) => ({
         kind: 'answer',

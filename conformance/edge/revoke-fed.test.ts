@@ -70,7 +70,7 @@ describe.each(ORYS)('with $name', ({ name, start }) => {
       // Nothing ends by itself while the suite runs.
       const cache = { ttl: '1h', negative_ttl: '0s', edge_ttl: '1h', stale_if_error: '1h' };
       const file = { ...policy(ory, { cache }), serve: { admin_token: ADMIN_TOKEN } };
-      edge = await startEdge(file, transport, undefined, { fed: true, workers });
+      edge = await startEdge(file, transport, undefined, { byFile: true, workers });
       await ask(await ory.login(person));
       await until('Envoy has its script', async () => (await postRevoke(edge, { all: true })).status === 200);
     });

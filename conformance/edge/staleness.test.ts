@@ -173,7 +173,7 @@ beforeAll(async () => {
     const edgeTtlMs = edge === 'none' ? 0 : EDGE_TTL_MS;
     const cache = { ttl: `${TTL_MS}ms`, negative_ttl: '0s', edge_ttl: `${edgeTtlMs}ms` };
     const file = { ...policy(ory, { cache }), serve: { admin_token: ADMIN_TOKEN } };
-    edges.set(edge, await startEdge(file, 'http', undefined, { fed: edge === 'fed' }));
+    edges.set(edge, await startEdge(file, 'http', undefined, { byFile: edge === 'fed' }));
   }
 });
 

@@ -38,8 +38,10 @@ export class FedFile {
   #retryMs = FIRST_RETRY_MS;
   #retry: NodeJS.Timeout | undefined;
   #trouble = '';
-  /** Whether an Envoy has ever answered: before, there is nothing to complain of. */
-  #seen = false;
+  /** Where nothing is under way: asking anew before each write would make it later. */
+  #known: EnvoyState | undefined;
+  /** Whether there should be an Envoy: one has answered, or somebody waits for it. Before, there is nothing to say. */
+  #awaited = false;
   #closed = false;
 
   constructor(file: FilterFile, options: FedFileOptions) {
@@ -69,7 +71,7 @@ export class FedFile {
   setKeys(jwks: string): void {
     if (jwks === this.#jwks) return;
     this.#jwks = jwks;
-    this.push().catch(() => {});
+    this.#soon().catch(() => {});
   }
 
   /**
@@ -77,6 +79,11 @@ export class FedFile {
    * resolves. Calls at one time are one. @throws {PushError}
    */
   push(): Promise<Taken> {
+    this.#awaited = true;
+    return this.#soon();
+  }
+
+  #soon(): Promise<Taken> {
     this.#next ??= Promise.withResolvers();
     const { promise } = this.#next;
     if (!this.#busy) void this.#work();
@@ -121,7 +128,7 @@ export class FedFile {
         else this.#well();
         push.resolve(taken);
       } catch (error) {
-        if (this.#seen || !(error instanceof UnreachableError)) this.#unwell(error);
+        if (this.#awaited || !(error instanceof UnreachableError)) this.#unwell(error);
         push.reject(error);
       }
     }
@@ -140,9 +147,10 @@ export class FedFile {
 
   async #giveOnce(content: FilterFile['content']): Promise<Taken> {
     // The file is what the next Envoy begins with: it is written whether this one can be asked or not.
-    const before = await this.#ask().catch((error: unknown) => error);
+    const before = this.#known ?? (await this.#ask().catch((error: unknown) => error));
     await this.#write(content);
     if (!isState(before)) throw before;
+    this.#known = undefined;
     return await this.#taken(before);
   }
 
@@ -168,7 +176,10 @@ export class FedFile {
       const now = await this.#ask();
       if (now.attempts === 0) return 'unread';
       const has = now.version === this.#version;
-      if (has && now.behind <= before.behind) return 'taken';
+      if (has && now.behind <= before.behind) {
+        this.#known = now;
+        return 'taken';
+      }
       const { name } = this.#file;
       if (!has && now.refusals > before.refusals) throw new RefusedError(`Envoy refused the new content of ${name}`);
       if (performance.now() > end || this.#closed)
@@ -190,7 +201,7 @@ export class FedFile {
         throw new UnreachableError(`Envoy does not answer at ${adminUrl} (edge.admin)`, { cause });
       },
     );
-    this.#seen = true;
+    this.#awaited = true;
     const count = (name: string) => stats.number(`${prefix}.${name}`);
     return {
       attempts: count('update_attempt'),

@@ -8,11 +8,13 @@ import type { Verifier } from '../check/identity/identity.ts';
 import { createIntrospectionVerifier } from '../check/identity/introspection.ts';
 import { Jwks, type KeyChanges } from '../check/identity/jwks.ts';
 import { createJwtVerifier } from '../check/identity/jwt.ts';
+import { createKeep } from '../check/identity/kept.ts';
 import { createKratosVerifier } from '../check/identity/kratos.ts';
 import { createOryClient, type OryClient } from '../check/identity/ory-client.ts';
 import { type Log, ThrottledLog } from '../check/log.ts';
 import { createGrpcWriter, type WriteGrpc } from '../check/response/grpc.ts';
 import { createHttpWriter, type WriteHttp } from '../check/response/http.ts';
+import { sessionPaths } from '../check/response/identity-headers.ts';
 import { deny } from '../check/verdict.ts';
 import type { Config, TokenSettings } from '../config/config.ts';
 
@@ -131,14 +133,23 @@ export class Policies {
 }
 
 /** Everything that {@link createVerification} reads. */
-function verificationKey({ sessions, tokens, cache, oryTimeoutMs }: Config): string {
+function verificationKey({ sessions, tokens, cache, oryTimeoutMs, identityHeaders }: Config): string {
   const { ttlMs, negativeTtlMs, staleIfErrorMs, maxEntries } = cache;
-  return JSON.stringify([sessions?.kratosUrl, tokens, ttlMs, negativeTtlMs, staleIfErrorMs, maxEntries, oryTimeoutMs]);
+  return JSON.stringify([
+    sessions?.kratosUrl,
+    sessions && sessionPaths(identityHeaders),
+    tokens,
+    ttlMs,
+    negativeTtlMs,
+    staleIfErrorMs,
+    maxEntries,
+    oryTimeoutMs,
+  ]);
 }
 
 /** `client`: what stands in for Ory where nobody is to be asked. */
 export function createVerification(
-  { sessions, tokens, cache, oryTimeoutMs }: Config,
+  { sessions, tokens, cache, oryTimeoutMs, identityHeaders }: Config,
   { log, clock, elsewhere }: Options,
   client: OryClient = createOryClient(oryTimeoutMs),
 ): Verification {
@@ -151,7 +162,14 @@ export function createVerification(
     parts: {
       cache: new IdentityCache({ ...cache, clock }),
       verifiers: {
-        session: sessions && (elsewhere ?? createKratosVerifier({ kratosUrl: sessions.kratosUrl, ...asking })),
+        session:
+          sessions &&
+          (elsewhere ??
+            createKratosVerifier({
+              kratosUrl: sessions.kratosUrl,
+              keep: createKeep(sessionPaths(identityHeaders)),
+              ...asking,
+            })),
         token: tokens && jwks && createTokenVerifier(tokens, jwks, { ...asking, elsewhere }),
       },
     },

@@ -139,7 +139,7 @@ describe(attack(14), () => {
 
   beforeAll(async () => {
     const file = fileFor(ory, { cache: { ttl: '1h', edge_ttl: '1h' }, serve: { admin_token: ADMIN_TOKEN } });
-    edge = await startEdge(file, 'http', undefined, { fed: true });
+    edge = await startEdge(file, 'http', undefined, { byFile: true });
   });
 
   afterAll(() => edge?.close());

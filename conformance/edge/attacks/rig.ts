@@ -149,7 +149,8 @@ function answersIn(text: string): RawAnswer[] {
   return answers;
 }
 
-function said(status: number, body: string): string {
+/** What came of an answer, in one line. */
+export function said(status: number, body: string): string {
   const reason = /"reason":\s*"(\w+)"/.exec(body)?.[1];
   if (status !== 200) return reason === undefined ? String(status) : `${status} ${reason}`;
   const user = /\["x-user-id","([^"]*)"\]/.exec(body)?.[1] ?? 'nobody';

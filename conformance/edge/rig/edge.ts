@@ -34,16 +34,21 @@ export interface Edge {
 
 export type EdgeFile = { readonly edge?: object; readonly serve?: object; readonly [key: string]: unknown };
 
+export interface Serving {
+  readonly workers?: number;
+  /** With `--envoy-config`. */
+  readonly byFile?: boolean;
+}
+
 /**
  * `file` is an `ory-envoy.yaml` as an object; addresses of the edge and the authorizer are filled in. `transport` is how
- * Envoy asks the authorizer; `patch` a last hand on the generated bootstrap. `fed`: Envoy reads its filters from files of
- * the authorizer (`--envoy-config`).
+ * Envoy asks the authorizer; `patch` a last hand on the generated bootstrap; `serving` how the authorizer runs.
  */
 export async function startEdge(
   file: EdgeFile,
   transport: Transport = 'http',
   patch: (yaml: string) => string = (yaml) => yaml,
-  { fed = false, workers = 1 }: { readonly fed?: boolean; readonly workers?: number } = {},
+  { workers = 1, byFile = false }: Serving = {},
 ): Promise<Edge> {
   const [listen = 0, envoyAdmin = 0, http = 0, grpc = 0, admin = 0] = await freePorts(5);
   const app = await startApp('app');
@@ -65,10 +70,10 @@ export async function startEdge(
   );
   const config = loadConfig(configFile);
   const adminAddress = formatAddress(config.serve.admin);
-  const envoyConfig = fed ? join(dir, 'envoy') : undefined;
+  const envoyConfig = join(dir, 'envoy');
   const authorizer = serveProcess(configFile, adminAddress, [
-    ...(envoyConfig === undefined ? [] : ['--envoy-config', envoyConfig]),
     ...(workers === 1 ? [] : ['--workers', String(workers)]),
+    ...(byFile ? ['--envoy-config', envoyConfig] : []),
   ]);
   await authorizer.start();
   let written = '';
@@ -78,13 +83,7 @@ export async function startEdge(
   const { path } = await findEnvoy({ onProgress: (line) => process.stderr.write(`${line}\n`) });
   const envoy = await startEnvoy({
     path,
-    config: patch(
-      generateEnvoy(config, {
-        part: 'bootstrap',
-        transport,
-        ...(envoyConfig === undefined ? {} : { envoyConfig }),
-      }),
-    ),
+    config: patch(generateEnvoy(config, { part: 'bootstrap', transport, ...(byFile ? { envoyConfig } : {}) })),
     onLog: write,
     onAccessLog: write,
   });

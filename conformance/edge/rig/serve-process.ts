@@ -1,5 +1,5 @@
 // The authorizer as its users run it: `ory-envoy serve` in a process of its own. Starts processes.
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { until } from '../../until.ts';
 
@@ -10,6 +10,8 @@ export interface ServeProcess {
   log(): string;
   pid(): number;
   start(): Promise<void>;
+  /** Of its workers. */
+  workers(): readonly number[];
   /** SIGKILL. */
   kill(): Promise<void>;
   /** SIGTERM; resolves with the exit code. */
@@ -18,8 +20,8 @@ export interface ServeProcess {
   signal(signal: 'SIGSTOP' | 'SIGCONT'): void;
 }
 
-/** Does not start it. `admin` is the address of its admin port. */
-export function serveProcess(configFile: string, admin: string, options: readonly string[] = []): ServeProcess {
+/** Does not start it. `admin` is the address of its admin port, `args` what else is on its command line. */
+export function serveProcess(configFile: string, admin: string, args: readonly string[] = []): ServeProcess {
   let child: ChildProcess | undefined;
   let written = '';
   const gone = (process: ChildProcess) =>
@@ -30,8 +32,9 @@ export function serveProcess(configFile: string, admin: string, options: readonl
   return {
     log: () => written,
     pid: () => child?.pid ?? 0,
+    workers: () => workersOf(child?.pid ?? 0),
     async start() {
-      const started = spawn(process.execPath, [MAIN, 'serve', '-c', configFile, ...options], {
+      const started = spawn(process.execPath, [MAIN, 'serve', '-c', configFile, ...args], {
         stdio: ['ignore', 'pipe', 'pipe'],
       });
       child = started;
@@ -52,4 +55,13 @@ export function serveProcess(configFile: string, admin: string, options: readonl
     },
     signal: (signal) => child?.kill(signal),
   };
+}
+
+/** Workers that this process has started. */
+export function workersOf(pid: number): readonly number[] {
+  const { stdout } = spawnSync('ps', ['-o', 'pid=,args=', '--ppid', String(pid)], { encoding: 'utf8' });
+  return stdout
+    .split('\n')
+    .filter((line) => line.endsWith(' worker'))
+    .map((line) => Number.parseInt(line, 10));
 }

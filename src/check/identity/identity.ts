@@ -11,7 +11,7 @@ export type Identity = SessionIdentity | TokenIdentity;
 
 interface SessionIdentity {
   readonly kind: 'session';
-  /** Kratos's answer to whoami. */
+  /** Kratos's answer to whoami, as far as it is looked at ({@link createKeep}). */
   readonly session: JsonObject;
   /** Milliseconds since the epoch; undefined where Kratos did not say. */
   readonly expiresAtMs: number | undefined;

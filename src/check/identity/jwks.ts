@@ -55,7 +55,7 @@ export interface KeyChanges {
    * Meanwhile they are fetched every 10 s. @returns how to end it.
    */
   watch(tell: (jwks: string) => void): () => void;
-  /** Fetches them now. Never throws. */
+  /** Fetches now, whatever the cooldown says; joins a fetch that is under way. Never throws. */
   refresh(): Promise<void>;
 }
 
@@ -113,7 +113,6 @@ export class Jwks implements KeyChanges {
     return this.#failed ? { kind: 'unavailable' } : { kind: 'unknown' };
   }
 
-  /** Fetches now, whatever the cooldown says; joins a fetch that is under way. Never throws. */
   refresh(): Promise<void> {
     this.#underWay ??= this.#fetch().finally(() => {
       this.#underWay = undefined;

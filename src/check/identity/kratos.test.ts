@@ -24,6 +24,7 @@ function answer(status: number, body: unknown, headers: Record<string, string[]>
 async function verify(given: OryAnswer | NoAnswer) {
   const log = new RecordingLog();
   const verifier = createKratosVerifier({
+    keep: (session) => session,
     kratosUrl: 'http://kratos',
     client: { get: async () => given },
     clock: clock.read,
@@ -182,6 +183,7 @@ describe('a no, and an outage', () => {
     const log = new RecordingLog();
     const own = new TurnedClock();
     const verifier = createKratosVerifier({
+      keep: (session) => session,
       kratosUrl: 'http://kratos',
       client: { get: async () => ({ kind: 'none', cause: 'x' }) },
       clock: own.read,

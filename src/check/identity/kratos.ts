@@ -3,20 +3,22 @@
 import type { Clock } from '../clock.ts';
 import type { Credential } from '../credential/credential.ts';
 import type { ThrottledLog } from '../log.ts';
-import { type Identity, isObject, rejected, type Verification, type Verifier } from './identity.ts';
+import { type Identity, isObject, type JsonObject, rejected, type Verification, type Verifier } from './identity.ts';
 import { outageAt, parseObject, retryAfter } from './ory-answer.ts';
 import type { OryAnswer, OryClient } from './ory-client.ts';
 
 export interface KratosOptions {
   /** Kratos's public API, without a trailing slash. */
   readonly kratosUrl: string;
+  /** What of a session is kept ({@link createKeep}). */
+  readonly keep: (session: JsonObject) => JsonObject;
   readonly client: Pick<OryClient, 'get'>;
   readonly clock: Clock;
   readonly log: ThrottledLog;
 }
 
 /** Verifies `session_cookie` and `session_token`. */
-export function createKratosVerifier({ kratosUrl, client, clock, log }: KratosOptions): Verifier {
+export function createKratosVerifier({ kratosUrl, keep, client, clock, log }: KratosOptions): Verifier {
   const endpoint = `${kratosUrl}/sessions/whoami`;
   const outage = outageAt(endpoint, log, 'Kratos gave no usable answer');
   return {
@@ -26,7 +28,8 @@ export function createKratosVerifier({ kratosUrl, client, clock, log }: KratosOp
       switch (answer.status) {
         case 200:
           return (
-            accepted(answer, clock()) ?? outage('ory_error', 'whoami answered 200 with something that is not a session')
+            accepted(answer, keep, clock()) ??
+            outage('ory_error', 'whoami answered 200 with something that is not a session')
           );
         case 401:
           return { kind: 'rejected', reason: 'session_invalid', ory: true };
@@ -50,7 +53,7 @@ function header(credential: Credential): Record<string, string> {
 }
 
 /** Undefined where the answer is not a session at all. */
-function accepted(answer: OryAnswer, nowMs: number): Verification | undefined {
+function accepted(answer: OryAnswer, keep: KratosOptions['keep'], nowMs: number): Verification | undefined {
   const session = parseObject(answer.body);
   if (!session || typeof session['id'] !== 'string' || typeof session['active'] !== 'boolean') return undefined;
   const expiresAtMs = timestamp(session['expires_at']);
@@ -61,7 +64,7 @@ function accepted(answer: OryAnswer, nowMs: number): Verification | undefined {
   if (!alive || !isObject(identity) || (identity['state'] ?? 'active') !== 'active') return rejected('session_invalid');
   return {
     kind: 'verified',
-    identity: { kind: 'session', session, expiresAtMs } satisfies Identity,
+    identity: { kind: 'session', session: keep(session), expiresAtMs } satisfies Identity,
     cacheForMs: cacheFor(answer),
     setCookie: answer.header('set-cookie'),
   };

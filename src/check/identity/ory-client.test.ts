@@ -32,6 +32,7 @@ async function verify(
   const { ory, client } = await against(respond, timeoutMs);
   const log = new RecordingLog();
   const verifier = createKratosVerifier({
+    keep: (session) => session,
     kratosUrl: ory.url,
     client,
     clock: Date.now,

@@ -33,15 +33,7 @@ const MAX_UNDER_WAY = 2_048;
 
 /** `timeoutMs` bounds the whole call, connection and body included. */
 export function createOryClient(timeoutMs: number): OryClient {
-  const agent = new Agent({
-    connections: MAX_CONNECTIONS,
-    pipelining: 1,
-    keepAliveTimeout: 10_000,
-    connect: { timeout: timeoutMs, ca: [...getCACertificates('default'), ...getCACertificates('system')] },
-    headersTimeout: timeoutMs,
-    bodyTimeout: timeoutMs,
-    maxResponseSize: MAX_BODY_BYTES,
-  });
+  const agents = new Agents(timeoutMs);
   /** By origin: as many as the file names. */
   const underWay = new Map<string, number>();
   const bounded = async (call: Call): Promise<OryAnswer | NoAnswer> => {
@@ -53,7 +45,7 @@ export function createOryClient(timeoutMs: number): OryClient {
     const limit = new AbortController();
     const timer = setTimeout(() => limit.abort(new DOMException('no answer in time', 'TimeoutError')), timeoutMs);
     try {
-      return await callOnceMore(agent, call, limit.signal);
+      return await callOnceMore(agents.for(origin), call, limit.signal);
     } catch (error) {
       return { kind: 'none', cause: causeOf(error) };
     } finally {
@@ -70,8 +62,49 @@ export function createOryClient(timeoutMs: number): OryClient {
         headers: { 'content-type': 'application/x-www-form-urlencoded', ...headers },
         body: new URLSearchParams(form).toString(),
       }),
-    close: () => agent.destroy(),
+    close: () => agents.destroy(),
   };
+}
+
+/** Made when they are first needed: the machine's certificates take tens of milliseconds to read. */
+class Agents {
+  readonly #timeoutMs: number;
+  #plain: Agent | undefined;
+  #tls: Agent | undefined;
+  #destroyed = false;
+
+  constructor(timeoutMs: number) {
+    this.#timeoutMs = timeoutMs;
+  }
+
+  /** @throws once they are destroyed. */
+  for(origin: string): Agent {
+    if (this.#destroyed) throw new Error('the client is closed');
+    if (!origin.startsWith('https:')) {
+      this.#plain ??= this.#create();
+      return this.#plain;
+    }
+    this.#tls ??= this.#create([...getCACertificates('default'), ...getCACertificates('system')]);
+    return this.#tls;
+  }
+
+  async destroy(): Promise<void> {
+    this.#destroyed = true;
+    await Promise.all([this.#plain?.destroy(), this.#tls?.destroy()]);
+  }
+
+  #create(ca?: readonly string[]): Agent {
+    const timeoutMs = this.#timeoutMs;
+    return new Agent({
+      connections: MAX_CONNECTIONS,
+      pipelining: 1,
+      keepAliveTimeout: 10_000,
+      connect: { timeout: timeoutMs, ...(ca ? { ca: [...ca] } : {}) },
+      headersTimeout: timeoutMs,
+      bodyTimeout: timeoutMs,
+      maxResponseSize: MAX_BODY_BYTES,
+    });
+  }
 }
 
 interface Call {

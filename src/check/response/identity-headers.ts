@@ -26,6 +26,12 @@ export function identityHeaders(identity: Identity, headers: readonly IdentityHe
   return pairs;
 }
 
+/** What the headers read in a session. */
+export function sessionPaths(headers: readonly IdentityHeader[]): readonly (readonly string[])[] {
+  const sources = headers.flatMap((header) => header.sources).filter(({ kind }) => kind === 'session');
+  return sources.map(({ path }) => (isVerifiedEmail(path) ? VERIFIABLE_ADDRESSES : path));
+}
+
 function firstValue(identity: Identity, { name, sources }: IdentityHeader): string | undefined {
   for (const source of sources) {
     if (source.kind !== identity.kind) continue;
@@ -53,10 +59,16 @@ function sourceValue(identity: Identity, path: readonly string[]): Json | undefi
 
 const NOT_DERIVED: unique symbol = Symbol('not derived');
 
+const VERIFIABLE_ADDRESSES = ['identity', 'verifiable_addresses'];
+
 /** `session.identity.verified_email`: the first email address that Kratos has verified. */
+function isVerifiedEmail(path: readonly string[]): boolean {
+  return path.join('.') === 'identity.verified_email';
+}
+
 function derivedFromSession(session: Json, path: readonly string[]): Json | undefined | typeof NOT_DERIVED {
-  if (path.join('.') !== 'identity.verified_email') return NOT_DERIVED;
-  const addresses = valueAt(session, ['identity', 'verifiable_addresses']);
+  if (!isVerifiedEmail(path)) return NOT_DERIVED;
+  const addresses = valueAt(session, VERIFIABLE_ADDRESSES);
   if (!Array.isArray(addresses)) return undefined;
   const verified = addresses.find((one) => isObject(one) && one['via'] === 'email' && one['verified'] === true);
   return valueAt(verified, ['value']);

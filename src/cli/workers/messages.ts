@@ -15,8 +15,8 @@ export type ToWorker =
       readonly file: string;
       readonly text: string;
       readonly addresses: Addresses;
-      /** Whether `serve` delivers the issuer's keys to Envoy, and so wants to hear of new ones. */
-      readonly delivers: boolean;
+      /** Whether Envoy verifies with `serve`'s keys: then a worker that sees other keys says so. */
+      readonly fed: boolean;
     }
   | { readonly kind: 'answer'; readonly id: number; readonly answer: Answer }
   | { readonly kind: 'forget'; readonly id: number; readonly revocation: Revocation }
@@ -30,7 +30,7 @@ export type FromWorker =
   | { readonly kind: 'failed'; readonly key: string; readonly address: Address; readonly code: string | undefined }
   | ({ readonly kind: 'question'; readonly id: number } & Question)
   | { readonly kind: 'forgotten'; readonly id: number }
-  /** The issuer has other keys: a token brought one that was not known. */
+  /** The issuer has other keys. */
   | { readonly kind: 'keys' };
 
 export interface Addresses {

@@ -13,7 +13,6 @@ export interface WorkerOptions {
   readonly answer: (question: Question) => Promise<Answer>;
   /** From when on it may remember something. */
   readonly onUp: (worker: WorkerProcess) => void;
-  /** It has seen that the issuer has other keys. */
   readonly onKeys: () => void;
 }
 
@@ -62,11 +61,11 @@ export class WorkerProcess implements Running {
           void answer({ credential, again }).then((one) => this.#tell({ kind: 'answer', id, answer: one }));
           break;
         }
-        case 'keys':
-          onKeys();
-          break;
         case 'forgotten':
           this.#forgotten.get(message.id)?.();
+          break;
+        case 'keys':
+          onKeys();
           break;
       }
     });

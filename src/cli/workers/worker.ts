@@ -45,7 +45,7 @@ export async function worker(): Promise<void> {
 
 /** Whatever else goes wrong ends the process: `serve` says so, and starts another. */
 async function start(
-  { worker: number, file, text, addresses, delivers }: Extract<ToWorker, { kind: 'start' }>,
+  { worker: number, file, text, addresses, fed }: Extract<ToWorker, { kind: 'start' }>,
   elsewhere: Elsewhere,
 ): Promise<Authorizer | undefined> {
   const config = parseConfig(text, file);
@@ -54,7 +54,9 @@ async function start(
       { ...config, serve: { ...config.serve, ...addresses } },
       { log: createLog({ worker: number }), elsewhere },
     );
-    if (delivers) authorizer.keysOf(config)?.watch(() => tell({ kind: 'keys' }));
+    // The first time tells what is there.
+    let told = 0;
+    if (fed) authorizer.keysOf(config)?.watch(() => told++ > 0 && tell({ kind: 'keys' }));
     tell({ kind: 'listening', addresses: { http: authorizer.http, grpc: authorizer.grpc } });
     return authorizer;
   } catch (error) {

@@ -41,7 +41,8 @@ export async function startWorkers(config: Config, options: WorkersOptions): Pro
       );
       return { kind: 'failure' };
     });
-  const pool = new Pool(config, options, { answer, onKeys: () => void verification.keys?.refresh() });
+  // What a worker has seen, Envoy is to have as well.
+  const pool = new Pool(config, options, answer, () => void verification.keys?.refresh());
   const addresses = await pool.start().catch(async (error: unknown) => {
     await pool.stop();
     await verification.close();
@@ -87,11 +88,12 @@ class Pool {
   constructor(
     { serve }: Config,
     options: WorkersOptions,
-    asked: { readonly answer: (question: Question) => Promise<Answer>; readonly onKeys: () => void },
+    answer: (question: Question) => Promise<Answer>,
+    onKeys: () => void,
   ) {
+    this.#onKeys = onKeys;
     this.#options = options;
-    this.#answer = asked.answer;
-    this.#onKeys = asked.onKeys;
+    this.#answer = answer;
     this.#addresses = { http: serve.http, grpc: serve.grpc };
     this.#parts = Array.from({ length: options.count }, (_, i) => this.#part(i + 1));
   }
@@ -135,12 +137,12 @@ class Pool {
   }
 
   async #startWorker(worker: number, signal: AbortSignal): Promise<WorkerProcess> {
-    const { file, text, edgeCaches } = this.#options;
+    const { file, text, edgeCaches = NO_EDGE_CACHES } = this.#options;
     // With the last worker a port went that the system had chosen; Envoy knows that one.
     if (this.#count === 0 && this.#bound) this.#addresses = this.#bound;
     this.#count++;
     const started = new WorkerProcess({
-      start: { worker, file, text, addresses: this.#addresses, delivers: (edgeCaches?.fed ?? 0) > 0 },
+      start: { worker, file, text, addresses: this.#addresses, fed: edgeCaches.fed > 0 },
       answer: this.#answer,
       onUp: (one) => this.#up.add(one),
       onKeys: this.#onKeys,
