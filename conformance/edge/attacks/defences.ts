@@ -427,6 +427,15 @@ export const REMOVALS: readonly Removal[] = [
   },
   {
     id: 14,
+    what: 'the emptying of the edge caches',
+    file: 'src/server/authorizer.ts',
+    from: '      await pushes.empty();\n',
+    to: '',
+    test: 'revocation.test.ts',
+    name: 'what Envoy remembers of a session is gone when its revocation is answered',
+  },
+  {
+    id: 14,
     what: 'the mark on what a call from before a revocation answers',
     file: MEMORY,
     from: 'freshUntilMs: this.#isRevoked(verification, asked)',
