@@ -7,7 +7,7 @@ import { warningsOf } from '../config/warnings.ts';
 import { FilterFeed, FilterFolderError } from '../edge/filter-feed.ts';
 import { makePlan } from '../generate/plan.ts';
 import { startAuthorizer } from '../server/authorizer.ts';
-import type { EdgeCaches } from '../server/edge-caches.ts';
+import { type EdgeCaches, PushError } from '../server/edge-caches.ts';
 import { createLog } from './log.ts';
 import { nextSignal } from './signal.ts';
 import { listenError, UserError } from './user-error.ts';
@@ -47,12 +47,16 @@ export async function serve({ config: file, workers, envoyConfig }: ServeOptions
     log,
     ...(feed ? { edgeCaches: feed } : {}),
   }).catch(async (error: unknown) => {
+    feed?.close();
     await admin.close();
     throw error;
   });
   running = authorizer;
   // Before it is ready: an Envoy that waits for that finds its files.
-  await feed?.replace([{ plan: makePlan(config), keys: authorizer.keysOf(config) }]);
+  await feed?.replace([{ plan: makePlan(config), keys: authorizer.keysOf(config) }]).catch(async (error: unknown) => {
+    await Promise.all([admin.close(), authorizer.close(0)]);
+    throw error instanceof PushError ? new UserError(`--envoy-config: ${error.message}.`) : error;
+  });
   ready = authorizer.ready;
   log.info(
     {
