@@ -4,7 +4,7 @@ import type { Log } from '../check/log.ts';
 import { type Config, formatAddress } from '../config/config.ts';
 import { parseConfig, readConfigFile } from '../config/load.ts';
 import { warningsOf } from '../config/warnings.ts';
-import { FilterFeed, FilterFolderError } from '../edge/filter-feed.ts';
+import type { FilterFeed } from '../edge/filter-feed.ts';
 import { makePlan } from '../generate/plan.ts';
 import { startAuthorizer } from '../server/authorizer.ts';
 import { type EdgeCaches, PushError } from '../server/edge-caches.ts';
@@ -79,6 +79,8 @@ export async function serve({ config: file, workers, envoyConfig }: ServeOptions
 }
 
 async function openFeed(folder: string, { edge: { admin } }: Config, log: Log): Promise<FilterFeed> {
+  // What generates Envoy's configuration is not loaded where nobody wants it.
+  const { FilterFeed, FilterFolderError } = await import('../edge/filter-feed.ts');
   try {
     return await FilterFeed.open({ folder, admin, log });
   } catch (error) {

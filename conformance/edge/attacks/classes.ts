@@ -429,6 +429,33 @@ export const CLASSES: readonly AttackClass[] = [
     without: 'a page that somebody visits ends the edge, or makes it log credentials',
   },
   {
+    id: 35,
+    attack:
+      'The edge cache: empty credentials, one that script and authorizer read differently, a denial with a yes’s words, another rule’s yes, a yes after its time, spellings that fill memory, paths and preflights on a primed session',
+    defence:
+      'The authorizer gives a lifetime only for the very rule and credential that were looked up; the script looks at plain requests alone, counts from before the check, clamps, and is bounded in bytes; an error in it is a check',
+    where: [
+      'src/generate/envoy/edge-cache.lua',
+      'src/generate/envoy/edge-cache.ts',
+      'src/check/response/edge-cache.ts',
+      'src/check/decide.ts',
+    ],
+    tests: [
+      'remembered.test.ts: nobody is the victim without its credential',
+      'remembered.test.ts: beside another credential a remembered one is judged anew',
+      'remembered.test.ts: under another rule, on another path and before a request it is no answer',
+      'edge-cache/credentials.test.ts: a cookie with two readings comes out as without an edge cache',
+      'edge-cache/answers.test.ts: a denial that carries a yes’s words is none',
+      'edge-cache/answers.test.ts: a lifetime counts from before the check',
+      'edge-cache/bounds.test.ts: a full cache keeps what was used last',
+      'edge-cache/streams.test.ts: the key never goes on',
+      'edge-cache/clock.test.ts: everything is forgotten when the time of day goes back',
+      'edge-cache/faults.test.ts: an error at any statement changes no answer',
+      'edge-cache/property.test.ts: generated sequences come to the same',
+    ],
+    without: 'one person is served as another, or for longer than was said',
+  },
+  {
     id: 'native',
     attack:
       'Anything that makes Envoy pass the authorizer over where it would have said no, or somebody else: two readings of `Authorization`, a hidden session, tokens that `jwt_authn` takes and the authorizer does not, claims that become headers',
