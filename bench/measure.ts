@@ -13,6 +13,7 @@ import { wrkVersion } from './load/wrk.ts';
 import { goVersion, loadOfMachine, machine, ownVersion } from './machine.ts';
 import { atOnce } from './part/at-once.ts';
 import { type CompareOptions, compare } from './part/compare.ts';
+import { effect } from './part/effect.ts';
 import { type Field, type Missing, startField } from './part/field.ts';
 import { memory } from './part/memory.ts';
 import { PAIR, paired } from './part/paired.ts';
@@ -31,7 +32,7 @@ const LOADED: ReadonlySet<Part> = new Set(['throughput', 'latency', 'people', 'w
 
 /** What a part found, and which contenders it could not have. */
 type Found<P extends Part> = Findings[P] & { readonly missing?: readonly Missing[] };
-type Measures = { readonly [P in Part]: (() => Promise<Found<P>>) | undefined };
+type Measures = { readonly [P in Part]: () => Promise<Found<P>> };
 
 /** @throws where a contender does not do its job. */
 export async function measureAll(
@@ -67,7 +68,6 @@ export async function measureAll(
   try {
     for (const part of parts) {
       const measure = measures[part];
-      if (!measure) continue;
       if (noLoad !== undefined && LOADED.has(part)) {
         process.stderr.write(`${part} is missing: ${noLoad}\n`);
         continue;
@@ -154,7 +154,7 @@ function measuresOf(
         async (field) => ({ whoamiMs, rows: await atOnce(field, settings.clients) }),
       ),
     start: () => start(surroundings, settings.starts),
-    effect: undefined,
+    effect: () => effect(surroundings, settings.effect),
     decision: () => decision(settings.quick),
   };
 }

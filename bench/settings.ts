@@ -19,6 +19,7 @@ export interface Settings {
   readonly memory: { readonly sessions: number; readonly before: number };
   readonly clients: number;
   readonly starts: number;
+  readonly effect: { readonly revocations: number; readonly rotations: number };
 }
 
 export const FULL: Settings = {
@@ -35,6 +36,7 @@ export const FULL: Settings = {
   memory: { sessions: 40_000, before: 5_000 },
   clients: 1_000,
   starts: 7,
+  effect: { revocations: 21, rotations: 5 },
 };
 
 export const QUICK: Settings = {
@@ -48,4 +50,5 @@ export const QUICK: Settings = {
   pairs: 4,
   memory: { sessions: 5_000, before: 1_000 },
   starts: 2,
+  effect: { revocations: 5, rotations: 2 },
 };

@@ -50,14 +50,15 @@ async function together(
 }
 
 /** `ory-envoy serve`, ready. */
-async function startServe(
+export async function startServe(
   { program, cores, folder }: Pick<Surroundings, 'program' | 'cores' | 'folder'>,
   text: string,
   adminPort: number,
+  more: readonly string[] = [],
 ): Promise<Started> {
   const file = join(await mkdtemp(join(folder, 'serve-')), 'ory-envoy.yaml');
   await writeFile(file, text);
-  return startOn(cores.rest, process.execPath, [program, 'serve', '-c', file], () => isReady(adminPort));
+  return startOn(cores.rest, process.execPath, [program, 'serve', '-c', file, ...more], () => isReady(adminPort));
 }
 
 export async function isReady(adminPort: number): Promise<boolean> {

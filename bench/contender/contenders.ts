@@ -1,9 +1,10 @@
 // Everything that is compared, in the order of the tables. No I/O.
 import { edgeCache, emptyNode, goGrpc, oathkeeper, overGrpc, overHttp } from './asked.ts';
 import type { Contender } from './contender.ts';
-import { jwtAuthn, nativeToken, noAuth } from './native.ts';
+import { bare, jwtAuthn, nativeToken, noAuth } from './native.ts';
 
 export const CONTENDERS: readonly Contender[] = [
+  bare,
   noAuth,
   jwtAuthn,
   nativeToken,

@@ -11,6 +11,8 @@ export interface Frame {
   readonly bootstrap: Json;
   /** The HTTP filters; to be exchanged in place. */
   readonly filters: Json[];
+  /** The HTTP connection manager. */
+  readonly manager: Json;
   readonly clusters: Json[];
 }
 
@@ -24,7 +26,7 @@ export function frameOf(config: Config, transport: Transport = 'http'): Frame {
     stdout['@type'] = 'type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog';
     stdout['path'] = '/dev/null';
   }
-  return { bootstrap, filters: manager['http_filters'] as Json[], clusters: resources['clusters'] as Json[] };
+  return { bootstrap, manager, filters: manager['http_filters'] as Json[], clusters: resources['clusters'] as Json[] };
 }
 
 function at(from: Json, ...path: readonly (string | number)[]): Json {
@@ -32,6 +34,14 @@ function at(from: Json, ...path: readonly (string | number)[]): Json {
   for (const step of path) value = (value as Record<string | number, unknown>)[step];
   if (typeof value !== 'object' || value === null) throw new Error(`the generated Envoy has no ${path.join('.')}`);
   return value as Json;
+}
+
+/** Leaves of the connection manager what Envoy cannot do without. */
+export function withoutFrame({ manager }: Frame): void {
+  const host = at(manager, 'route_config', 'virtual_hosts', 0);
+  host['routes'] = (host['routes'] as Json[]).filter(({ name }) => name !== undefined);
+  const kept = ['@type', 'stat_prefix', 'codec_type', 'route_config', 'http_filters'];
+  for (const key of Object.keys(manager)) if (!kept.includes(key)) delete manager[key];
 }
 
 /** Leaves the router alone. */

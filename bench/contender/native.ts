@@ -4,10 +4,27 @@ import { AUDIENCE } from '../stand-in/issuer.ts';
 import type { Contender } from './contender.ts';
 import { startFrame } from './envoy.ts';
 import type { Json } from './frame.ts';
-import { frameOf, withoutFilters } from './frame.ts';
+import { frameOf, withoutFilters, withoutFrame } from './frame.ts';
 import { policyOf } from './policy.ts';
 
 const NO_PORTS = { http: 1, grpc: 1, admin: 1 };
+
+/** What the frame itself costs that all others share: one route to the application, with what Envoy has by itself. */
+export const bare: Contender = {
+  id: 'bare',
+  title: 'bare Envoy: one route, no log, no checks of its own',
+  credential: 'cookie',
+  identifies: false,
+  refuses: false,
+  async start(surroundings) {
+    const { config } = policyOf(surroundings, { credential: 'cookie', edgeTtl: '0s', ports: NO_PORTS });
+    const frame = frameOf(config);
+    withoutFilters(frame);
+    withoutFrame(frame);
+    const envoy = await startFrame(surroundings, frame);
+    return { envoy, authorizer: undefined, close: () => envoy.stop() };
+  },
+};
 
 export const noAuth: Contender = {
   id: 'no-auth',

@@ -49,7 +49,7 @@ export async function compare(field: Field, options: CompareOptions): Promise<re
     const taken = [...slices].find(([entry]) => entry.contender === contender)?.[1] ?? [];
     const series = (of: (one: (typeof taken)[number]) => number) => seriesOf(taken.map(of));
     const requests = taken.reduce((sum, one) => sum + one.requests, 0);
-    const asksKratos = taken.some((one) => one.whoamis > 0);
+    const whoamisPerThousand = (1_000 * taken.reduce((sum, one) => sum + one.whoamis, 0)) / requests;
     return {
       id: contender.id,
       title: contender.title,
@@ -59,9 +59,9 @@ export async function compare(field: Field, options: CompareOptions): Promise<re
       cpuMicros: {
         envoy: series((one) => one.cpu.envoy),
         ...(running.authorizer ? { authorizer: series((one) => one.cpu.authorizer) } : {}),
-        ...(asksKratos ? { kratos: series((one) => one.cpu.kratos) } : {}),
+        ...(whoamisPerThousand >= 1 ? { kratos: series((one) => one.cpu.kratos) } : {}),
       },
-      whoamisPerThousand: rounded((1_000 * taken.reduce((sum, one) => sum + one.whoamis, 0)) / requests),
+      whoamisPerThousand: rounded(whoamisPerThousand),
     };
   });
 }

@@ -25,7 +25,6 @@ const STEP = 32;
 const FONT = 13;
 /** Wider than a letter is on the average in any common sans-serif. */
 const LETTER = FONT * 0.58;
-const VALUE_WIDTH = 130;
 
 const STYLE = `
   text { font: ${FONT}px system-ui, -apple-system, 'Segoe UI', Helvetica, Arial, sans-serif; fill: #1f2328 }
@@ -44,7 +43,10 @@ export function plotSvg({ title, subtitle, parts, bars }: Plot): string {
   const labels = Math.ceil(Math.max(...bars.map(({ label }) => label.length)) * LETTER);
   const left = MARGIN + labels + 12;
   const most = Math.max(...bars.map(({ values }) => sum(values)));
-  const scale = (WIDTH - left - VALUE_WIDTH - MARGIN) / most;
+  const texts = bars.map(({ values, text: end }) => end ?? figure(sum(values)));
+  // A bar that is short may have a long text: the bars get what the longest text leaves.
+  const right = Math.ceil(Math.max(...texts.map((one) => one.length)) * LETTER) + 8;
+  const scale = (WIDTH - left - right - MARGIN) / most;
   const top = parts.length > 1 ? 92 : 68;
   const height = top + bars.length * STEP + MARGIN - 8;
   const body: string[] = [
@@ -53,7 +55,7 @@ export function plotSvg({ title, subtitle, parts, bars }: Plot): string {
     ...(parts.length > 1 ? legend(parts) : []),
     `<line class="axis" x1="${left - 0.5}" y1="${top - 6}" x2="${left - 0.5}" y2="${height - MARGIN + 4}"/>`,
   ];
-  for (const [i, { label, values, text: end }] of bars.entries()) {
+  for (const [i, { label, values }] of bars.entries()) {
     const y = top + i * STEP;
     body.push(text(left - 10, y + 15, label, '', 'end'));
     let x = left;
@@ -62,7 +64,7 @@ export function plotSvg({ title, subtitle, parts, bars }: Plot): string {
       body.push(`<rect class="p${part}" x="${round(x)}" y="${y}" width="${round(width)}" height="${BAR}"/>`);
       x += width;
     }
-    body.push(text(round(x + 8), y + 15, end ?? figure(sum(values))));
+    body.push(text(round(x + 8), y + 15, texts[i] ?? ''));
   }
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img" aria-label="${escaped(title)}">`,

@@ -145,7 +145,10 @@ describe('a plot', () => {
     expect(rects).toHaveLength(4);
     const [first = [], , second = []] = rects;
     expect((second[1] ?? 0) / (first[1] ?? 1)).toBeCloseTo(2, 1);
-    for (const [x = 0, width = 0] of rects) expect(x + width).toBeLessThan(860 - 100);
+    const ends = [...svg.matchAll(/<text x="([\d.]+)" y="\d+">([^<]*)<\/text>/g)];
+    expect(ends).toHaveLength(bars.length);
+    // As wide as a letter of this size is at the most, on the average.
+    for (const [, x, content = ''] of ends) expect(Number(x) + content.length * 7.5).toBeLessThanOrEqual(860);
   });
 
   test('has colours for a light page and for a dark one', () => {

@@ -27,11 +27,12 @@ export function sectionsOf(results: Results): ReadonlyMap<string, string> {
 
 function targetsTable(targets: readonly Target[]): string {
   return table(
-    ['what', 'wanted', 'found', 'reached'],
-    targets.map(({ what, wanted, found }) => [
+    ['what', 'wanted', 'found', 'by CPU time', 'reached'],
+    targets.map(({ what, wanted, found, byCpu }) => [
       what,
       wanted,
       found === undefined ? 'not measured' : foundText(found),
+      byCpu === undefined ? '' : figure(byCpu),
       found === undefined ? '' : found.reached ? 'yes' : '**no**',
     ]),
   );

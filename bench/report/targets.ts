@@ -8,6 +8,8 @@ export interface Target {
   readonly wanted: string;
   /** Undefined where it was not measured. */
   readonly found: Found | undefined;
+  /** The same ratio in CPU time of all that decide, where a throughput could hide what waits for a core. */
+  readonly byCpu?: number | undefined;
 }
 
 interface Found {
@@ -20,7 +22,7 @@ interface Found {
 }
 
 export function targetsOf(results: Results): readonly Target[] {
-  const { throughput, latency, paired, memory, start, decision } = results;
+  const { throughput, latency, paired, memory, start, effect, decision } = results;
   const worst = (rows: readonly { readonly times: number }[]) => Math.max(...rows.map(({ times }) => times));
   return [
     {
@@ -83,6 +85,11 @@ export function targetsOf(results: Results): readonly Target[] {
       wanted: 'at most 0.5 s',
       found: start && most({ ...start.serve, figure: start.serve.median, unit: 's' }, 0.5),
     },
+    ...(effect?.rows ?? []).flatMap(({ what, mostMs, time }): Target[] =>
+      mostMs === undefined
+        ? []
+        : [{ what, wanted: `at most ${mostMs} ms`, found: most({ ...time, figure: time.median, unit: 'ms' }, mostMs) }],
+    ),
     {
       what: 'a decision with ten thousand rules against one with ten',
       wanted: 'at most 1.5',
@@ -112,6 +119,7 @@ function throughputTarget(
       ratio(field, over, under, (one) => one.requestsPerSecond.samples),
       atLeast,
     ),
+    byCpu: ratio(field, under, over, cpuSamples)?.figure,
   };
 }
 
@@ -126,6 +134,11 @@ function ratio(
   if (!a || !b) return undefined;
   const { median, from, to } = ratiosOf(samples(a), samples(b));
   return { figure: median, from, to };
+}
+
+/** Of all that decide, round by round. */
+function cpuSamples({ cpuMicros: { envoy, authorizer, kratos } }: Compared): readonly number[] {
+  return envoy.samples.map((micros, i) => micros + (authorizer?.samples[i] ?? 0) + (kratos?.samples[i] ?? 0));
 }
 
 function least(figure: Figure | undefined, bound: number): Found | undefined {

@@ -1,27 +1,30 @@
 // Access tokens as Hydra signs them, ES256, one for each person. No I/O.
-import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
+import { generateKeyPairSync, type KeyObject, randomUUID, sign } from 'node:crypto';
 import { identityIdOf } from './credentials.ts';
 
 export const AUDIENCE = 'https://api.example';
-const KID = '6ba6c1d6-9c9d-4b7c-8c8e-5b0c35c5a1e2';
 
 export interface Issuer {
   /** With the slash at the end, as Hydra has it. */
   readonly name: string;
+  /** The public key, as one of a JWKS. */
+  readonly key: object;
   readonly jwks: string;
   tokenOf(person: number): string;
 }
 
-/** Tokens are good for an hour from `nowMs` on. */
+/** With a key of its own. Tokens are good for an hour from `nowMs` on. */
 export function makeIssuer(name: string, nowMs: number): Issuer {
   const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const jwk = { ...publicKey.export({ format: 'jwk' }), kid: KID, alg: 'ES256', use: 'sig' };
+  const kid = randomUUID();
+  const jwk = { ...publicKey.export({ format: 'jwk' }), kid, alg: 'ES256', use: 'sig' };
   const now = Math.floor(nowMs / 1_000);
   return {
     name,
+    key: jwk,
     jwks: JSON.stringify({ keys: [jwk] }),
     tokenOf: (person) =>
-      signed(privateKey, {
+      signed(privateKey, kid, {
         aud: [AUDIENCE],
         client_id: '9f3c1c8e-53a1-44d0-8dcb-2d8d4e2c2b0f',
         exp: now + 3_600,
@@ -36,9 +39,9 @@ export function makeIssuer(name: string, nowMs: number): Issuer {
   };
 }
 
-function signed(key: KeyObject, claims: unknown): string {
+function signed(key: KeyObject, kid: string, claims: unknown): string {
   const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
-  const text = `${encode({ alg: 'ES256', kid: KID, typ: 'JWT' })}.${encode(claims)}`;
+  const text = `${encode({ alg: 'ES256', kid, typ: 'JWT' })}.${encode(claims)}`;
   const signature = sign('sha256', Buffer.from(text), { key, dsaEncoding: 'ieee-p1363' });
   return `${text}.${signature.toString('base64url')}`;
 }

@@ -1,6 +1,12 @@
 // What Kratos 1.3 answers to whoami for a person with a password and one device: about 1,150 bytes. No I/O.
 import { identityIdOf } from './credentials.ts';
 
+/** The session's id, which a revocation names. */
+export function sessionIdOf(person: number): string {
+  const hex = person.toString(16).padStart(8, '0');
+  return `863e9db8-${hex.slice(0, 4)}-4186-861e-bd52${hex}`;
+}
+
 export function whoamiBody(person: number, nowMs: number): string {
   const now = new Date(nowMs).toISOString();
   const end = new Date(nowMs + 86_400_000).toISOString();
@@ -8,7 +14,7 @@ export function whoamiBody(person: number, nowMs: number): string {
   const hex = person.toString(16).padStart(8, '0');
   const email = `person-${hex}@example.com`;
   return JSON.stringify({
-    id: `863e9db8-${hex.slice(0, 4)}-4186-861e-bd52${hex}`,
+    id: sessionIdOf(person),
     active: true,
     expires_at: end,
     authenticated_at: now,

@@ -279,6 +279,32 @@ export const CLASSES: readonly AttackClass[] = [
     without: 'an attacker who can silence the issuer keeps a removed key alive',
   },
   {
+    id: 'filter-files',
+    attack:
+      'Keys and script on their way to Envoy: a key that outlives its removal there, a key that the authorizer would not use, a revocation that is believed and was not taken, a file that somebody else writes',
+    defence:
+      'Envoy has the authorizer’s own keys, and none where it refuses them; a revocation is answered when every worker has other content, else it is an error that is tried again; the folder is the authorizer’s alone',
+    where: [
+      'src/edge/fed-file.ts',
+      'src/edge/filter-feed.ts',
+      'src/generate/envoy/filter-files.ts',
+      'src/check/identity/jwks.ts',
+    ],
+    tests: [
+      'filter-files.test.ts: ends what every worker remembers before it is answered',
+      'filter-files.test.ts: is not answered before the last worker has forgotten',
+      'filter-files.test.ts: that Envoy is not there for is an error, and the next Envoy begins with nothing',
+      'filter-files.test.ts: is no Envoy that was emptied',
+      'filter-files.test.ts: is not gone by in part: keys that it refuses leave it none, so that the authorizer is asked',
+      'filter-files.test.ts: that others may write is refused',
+      'envoy-config-keys.test.ts: is asked about where it is none for Envoy: short, for encryption, or one of two with its kid',
+      'envoy-config-keys.test.ts: an issuer that is silent at the start means that the authorizer is asked',
+      'src/check/identity/jwks-watch.test.ts: is told of a new key by the check that finds it, without a timer',
+      'src/check/identity/jwks-watch.test.ts: is told of the silence even while the last fetch hangs',
+    ],
+    without: 'a removed key, or a session that was revoked, opens the door for as long as Envoy runs',
+  },
+  {
     id: 22,
     attack: 'An ID, refresh or logout token, or one of another issuer or audience, used as an access token',
     defence: 'Kind, issuer, audience and times are judged strictly, by type and byte for byte',

@@ -29,6 +29,9 @@ const MEMORY = 'src/check/identity/cache/memory.ts';
 const JWS = 'src/check/identity/jws.ts';
 const JWT = 'src/check/identity/jwt.ts';
 const JWKS = 'src/check/identity/jwks.ts';
+const FED_FILE = 'src/edge/fed-file.ts';
+const FILTER_FEED = 'src/edge/filter-feed.ts';
+const FILTER_FILES = 'src/generate/envoy/filter-files.ts';
 const KRATOS = 'src/check/identity/kratos.ts';
 const CLAIMS = 'src/check/identity/claims.ts';
 const CHECK = 'src/check/check.ts';
@@ -538,6 +541,96 @@ export const REMOVALS: readonly Removal[] = [
     to: "      this.#keys = undefined;\n      log.warn(url, { endpoint: url, reason: 'jwks_unavailable', cause }, 'the issuer gave no keys');\n",
     test: 'cache.test.ts',
     name: 'the last good keys are used for an hour',
+  },
+  {
+    id: 'filter-files',
+    what: 'other content with each push',
+    file: FILTER_FILES,
+    from: 'edgeCacheConfig(`${text}-- ${version}\\n`)',
+    to: 'edgeCacheConfig(text)',
+    test: 'filter-files.test.ts',
+    name: 'ends what every worker remembers before it is answered',
+  },
+  {
+    id: 'filter-files',
+    what: 'the wait for every worker',
+    file: FED_FILE,
+    from: 'if (has && now.behind <= before.behind) {',
+    to: 'if (has) {',
+    test: 'filter-files.test.ts',
+    name: 'is not answered before the last worker has forgotten',
+  },
+  {
+    id: 'filter-files',
+    what: 'the error where Envoy does not answer',
+    file: FED_FILE,
+    from: '    if (!isState(before)) throw before;\n',
+    to: "    if (!isState(before)) return 'taken';\n",
+    test: 'filter-files.test.ts',
+    name: 'that Envoy is not there for is an error',
+  },
+  {
+    id: 'filter-files',
+    what: 'the error where no filter of Envoy reads the script',
+    file: FILTER_FEED,
+    from: "taken.length > 0 && taken.every((one) => one === 'unread')",
+    to: 'taken.length < 0',
+    test: 'filter-files.test.ts',
+    name: 'is no Envoy that was emptied',
+  },
+  {
+    id: 'filter-files',
+    what: 'no keys where Envoy refuses them',
+    file: FED_FILE,
+    from: 'return { taken: await this.#giveOnce(this.#file.asking), refused };',
+    to: 'throw refused;',
+    test: 'filter-files.test.ts',
+    name: 'is not gone by in part',
+  },
+  {
+    id: 'filter-files',
+    what: 'the folder that is nobody else’s',
+    file: FILTER_FEED,
+    from: '(mode & 0o022) !== 0',
+    to: 'false',
+    test: 'filter-files.test.ts',
+    name: 'that others may write is refused',
+  },
+  {
+    id: 'filter-files',
+    what: 'one key for a kid in Envoy',
+    file: JWKS,
+    from: "key.kid !== '' && count.get(key.kid) === 1 && isImportable(key)",
+    to: 'isImportable(key)',
+    test: 'envoy-config-keys.test.ts',
+    name: 'is asked about where it is none for Envoy',
+  },
+  {
+    id: 'filter-files',
+    what: 'the requirement that lets every token go on to the authorizer',
+    file: 'src/generate/envoy/jwt-authn.ts',
+    from: '  requirement_map: { [TOKEN_REQUIREMENT]: ASK },\n',
+    to: '',
+    test: 'envoy-config-keys.test.ts',
+    name: 'an issuer that is silent at the start',
+  },
+  {
+    id: 'filter-files',
+    what: 'the word about other keys at once',
+    file: JWKS,
+    from: '      this.#underWay = undefined;\n      this.#tell();\n',
+    to: '      this.#underWay = undefined;\n',
+    test: 'src/check/identity/jwks-watch.test.ts',
+    name: 'is told of a new key by the check that finds it',
+  },
+  {
+    id: 'filter-files',
+    what: 'the end of keys whose issuer is silent, for Envoy',
+    file: JWKS,
+    from: '      this.#tell();\n      void this.refresh();\n',
+    to: '      void this.refresh();\n',
+    test: 'src/check/identity/jwks-watch.test.ts',
+    name: 'is told of the silence even while the last fetch hangs',
   },
   {
     id: 22,

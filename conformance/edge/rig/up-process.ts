@@ -127,8 +127,8 @@ export interface UpFile {
   /** Every port that is bound while it runs. */
   readonly ports: readonly number[];
   readonly adminUrl: string;
-  /** Writes the file anew; keys of `edge` are merged into it. */
-  write(content: { readonly edge?: object; readonly [key: string]: unknown }): string;
+  /** Writes the file anew; keys of `edge` and `serve` are merged into it. */
+  write(content: { readonly edge?: object; readonly serve?: object; readonly [key: string]: unknown }): string;
 }
 
 /** A file in the folder whose addresses are free ones. */
@@ -151,7 +151,12 @@ export async function upFile(dir: string, name = 'edge.yaml'): Promise<UpFile> {
             upstream: 'http://127.0.0.1:9',
             ...content.edge,
           },
-          serve: { http: `127.0.0.1:${http}`, grpc: `127.0.0.1:${grpc}`, admin: `127.0.0.1:${health}` },
+          serve: {
+            http: `127.0.0.1:${http}`,
+            grpc: `127.0.0.1:${grpc}`,
+            admin: `127.0.0.1:${health}`,
+            ...content.serve,
+          },
         },
         undefined,
         1,
