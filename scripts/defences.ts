@@ -91,7 +91,8 @@ function run(test: string, name?: string): readonly Result[] {
   const report = join(copy, 'report.json');
   rmSync(report, { force: true });
   const alone = name === undefined ? [] : ['-t', name.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&')];
-  const args = ['run', '--project', 'edge', path ?? test, ...alone, '--reporter=json', `--outputFile=${report}`];
+  const project = path?.startsWith('src/') ? 'unit' : 'edge';
+  const args = ['run', '--project', project, path ?? test, ...alone, '--reporter=json', `--outputFile=${report}`];
   spawnSync(process.execPath, ['node_modules/vitest/vitest.mjs', ...args], {
     cwd: copy,
     stdio: 'ignore',

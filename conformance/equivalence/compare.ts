@@ -22,7 +22,7 @@ export interface Sides {
   readonly transport: Transport;
 }
 
-export type By = 'native' | 'open' | 'asked' | 'refused by Envoy';
+export type By = 'native' | 'open' | 'asked' | 'remembered' | 'refused by Envoy';
 
 export interface Compared {
   readonly reason: string;
@@ -31,6 +31,8 @@ export interface Compared {
   readonly differences: readonly string[];
   /** The name of a listed difference that was seen. */
   readonly listed: string | undefined;
+  /** Whether the edge, asked again, went by what it remembered; undefined where it was not. */
+  readonly again: 'remembered' | 'asked' | undefined;
   readonly edge: Outcome;
   readonly engine: Answer;
 }
@@ -45,7 +47,7 @@ interface Outcome {
 
 /** Who said it, as far as Envoy's own metadata tells. */
 interface Said {
-  readonly by: 'asked' | 'native' | undefined;
+  readonly by: 'asked' | 'native' | 'remembered' | undefined;
   readonly reason: string;
   readonly rule: string;
 }
@@ -72,14 +74,31 @@ export async function compare(request: Request, sides: Sides): Promise<Compared>
   const edge = { answer, received: sides.application.take(name), said: saidBy(answer) };
   const differences = differencesOf(request, path, edge, engine, sides);
   const listed = differences.length > 0 ? await explained(request, path, edge, sides) : undefined;
+  const second = differences.length === 0 && isYes(edge) ? await askAgain(request, sides) : undefined;
+  if (second)
+    differences.push(
+      ...differencesOf(request, path, second, engine, sides).map((one) => `asked again (${second.said.by}), ${one}`),
+    );
   return {
     reason: engine.reason,
     by: isEnvoysOwn(answer) ? 'refused by Envoy' : (edge.said.by ?? (edge.received ? 'open' : 'asked')),
     differences: listed === undefined ? differences : [],
     listed,
+    again: second && (second.said.by === 'remembered' ? 'remembered' : 'asked'),
     edge,
     engine,
   };
+}
+
+/** One that the authorizer gave, and that the edge cache may have kept. */
+function isYes({ said, received }: Outcome): boolean {
+  return received !== undefined && said.by === 'asked';
+}
+
+async function askAgain(request: Request, sides: Sides): Promise<Outcome> {
+  const name = `n${count++}`;
+  const answer = await sides.edge.ask(bytesOf(request, name), request.method === 'HEAD');
+  return { answer, received: sides.application.take(name), said: saidBy(answer) };
 }
 
 /** The path as Envoy passes it on; undefined where it refuses it by itself. */
@@ -121,6 +140,7 @@ function saidBy(answer: WireAnswer): Said {
     .split('|')
     .map((part) => (part === '-' ? '' : part));
   if (asked !== '') return { by: 'asked', reason: asked, rule };
+  if (result === 'session' || result === 'token') return { by: 'remembered', reason: result, rule };
   return result === 'allowed' ? { by: 'native', reason: policy, rule } : { by: undefined, reason: route, rule };
 }
 

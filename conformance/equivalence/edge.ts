@@ -1,12 +1,19 @@
 // One real Envoy with the generated listeners of many policies, an authorizer for each of them, and an application that
 // keeps what reached it. Runs a program, opens ports.
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parse } from 'yaml';
 import type { Log } from '../../src/check/log.ts';
 import type { Config } from '../../src/config/config.ts';
+import { FilterFeed } from '../../src/edge/filter-feed.ts';
 import { type RunningEnvoy, startEnvoy } from '../../src/edge/run.ts';
 import { generateEnvoy } from '../../src/generate/envoy/emit.ts';
+import { keysIn } from '../../src/generate/envoy/filter-files.ts';
+import { makePlan } from '../../src/generate/plan.ts';
 import { type Authorizer, startAuthorizer } from '../../src/server/authorizer.ts';
+import { until } from '../until.ts';
 import type { Policy } from './policy.ts';
 import { Connections, headerOf, listen, response, type WireServer } from './wire.ts';
 
@@ -75,13 +82,24 @@ export interface EdgePolicy {
 
 type Json = Record<string, unknown>;
 
-export async function startEdges(path: string, policies: readonly EdgePolicy[], connections: number): Promise<Edges> {
+/** `byFile`: Envoy has its filters from files of the authorizers, as with `--envoy-config`. */
+export async function startEdges(
+  path: string,
+  policies: readonly EdgePolicy[],
+  connections: number,
+  byFile = false,
+): Promise<Edges> {
   const authorizers = await Promise.all(policies.map(({ config }) => startAuthorizer(config, { log: SILENT })));
+  const parent = mkdtempSync(join(tmpdir(), 'ory-envoy-equivalence-'));
+  const folderOf = (i: number) => (byFile ? join(parent, String(i)) : undefined);
+  const feeds = byFile
+    ? await Promise.all(policies.map((one, i) => feedOf(one, authorizers[i] as Authorizer, join(parent, String(i)))))
+    : [];
   const bootstraps = policies.map(({ policy, config }, i) =>
-    bootstrapOf(policy, config, authorizers[i] as Authorizer, i),
+    bootstrapOf(policy, config, { authorizer: authorizers[i] as Authorizer, index: i, folder: folderOf(i) }),
   );
   const envoy = await startEnvoy({ path, config: JSON.stringify(merged(bootstraps)), concurrency: 1 });
-  await keysFetched(envoy, policies);
+  if (!byFile) await keysFetched(envoy, policies);
   const portOf = (name: string) => envoy.listeners.find((one) => one.name === name)?.port ?? 0;
   const of = policies.map((_, i) => new Connections(portOf(`edge-${i}`), connections));
   const probe = new Connections(portOf('probe'), connections * 2);
@@ -90,19 +108,31 @@ export async function startEdges(path: string, policies: readonly EdgePolicy[], 
     probe,
     async close() {
       for (const one of [...of, probe]) one.close();
+      for (const feed of feeds) feed.close();
       await Promise.all([envoy.stop(), ...authorizers.map((one) => one.close(0))]);
+      rmSync(parent, { recursive: true, force: true });
     },
   };
 }
 
 /** As generated, but for names that two policies may not share, and one header that says who decided. */
-function bootstrapOf({ transport }: Policy, config: Config, authorizer: Authorizer, index: number): Json {
+function bootstrapOf(
+  { transport }: Policy,
+  config: Config,
+  {
+    authorizer,
+    index,
+    folder,
+  }: { readonly authorizer: Authorizer; readonly index: number; readonly folder: string | undefined },
+): Json {
   const edge = {
     ...config.edge,
     authorizer: new URL(`http://127.0.0.1:${authorizer.http.port}`),
     authorizerGrpc: new URL(`http://127.0.0.1:${authorizer.grpc.port}`),
   };
-  const bootstrap = parse(generateEnvoy({ ...config, edge }, { part: 'bootstrap', transport })) as Json;
+  const bootstrap = parse(
+    generateEnvoy({ ...config, edge }, { part: 'bootstrap', transport, ...(folder ? { envoyConfig: folder } : {}) }),
+  ) as Json;
   const resources = bootstrap['static_resources'] as { listeners: Json[]; clusters: Json[] };
   const names = new Map(resources.clusters.map(({ name }) => [name, `${name}-${index}`]));
   const own = renamed(resources, names) as typeof resources;
@@ -175,6 +205,22 @@ function probeOf(listener: Json | undefined): Json {
     ({ name }) => name === 'envoy.filters.http.router',
   );
   return probe;
+}
+
+/** Resolves when the issuer's keys are there. */
+async function feedOf({ policy, config }: EdgePolicy, authorizer: Authorizer, folder: string): Promise<FilterFeed> {
+  // Its Envoy chooses the port: nobody asks it what it has.
+  const feed = await FilterFeed.open({ folder, admin: { host: '127.0.0.1', port: 0 }, log: SILENT });
+  await feed.replace([{ plan: makePlan(config), keys: authorizer.keysOf(config) }]);
+  let told: string | undefined;
+  const end = authorizer.keysOf(config)?.watch((jwks) => {
+    told = jwks;
+  });
+  const held = () => readdirSync(folder).map((name) => keysIn(readFileSync(join(folder, name), 'utf8')));
+  if (policy.keys !== 'down' && takesTokens(config))
+    await until('the keys are there', () => told !== undefined && held().includes(told));
+  end?.();
+  return feed;
 }
 
 /** Before Envoy has the keys it asks about every token: nothing would be native. */

@@ -16,4 +16,6 @@ test('whatever Envoy decides and whatever it asks, the engine comes to the same'
     expect(tally.rules.get(kind)?.get('native'), `${kind}\n${report(outcome)}`).toBeGreaterThan(20);
   for (const kind of ['session', 'token', 'any_of', 'identify', 'no rule'])
     expect(tally.rules.get(kind)?.get('asked'), `${kind}\n${report(outcome)}`).toBeGreaterThan(100);
+  // What the edge cache said, asked again, is what the engine says.
+  expect(tally.again.get('remembered'), report(outcome)).toBeGreaterThan(100);
 });

@@ -10,6 +10,7 @@ export function report({ tally, difference, seconds }: Run): string {
     '',
     'By rule, who gave the verdict:',
     ...[...tally.rules].sort().map(([kind, counts]) => `  ${kind}: ${inWords(counts)}`),
+    `Asked for again, who gave the yes: ${inWords(tally.again)}`,
     `By credential: ${inWords(tally.credentials)}`,
     `By reason: ${inWords(tally.reasons)}`,
     `Read otherwise, as listed: ${inWords(tally.listed) || 'never'}`,

@@ -57,13 +57,14 @@ export class Rig {
     await Promise.all([this.#ory.close(), this.#application.close()]);
   }
 
-  async prepare(all: readonly Case[]): Promise<Batch> {
+  /** `byFile`: see {@link startEdges}. */
+  async prepare(all: readonly Case[], byFile = false): Promise<Batch> {
     const prepared = all.flatMap(({ policy, requests: intents }, index): Prepared[] => {
       const read = readPolicy(policy, this.#ory.url, this.#application.url);
       return read ? [{ ...read, intents, index }] : [];
     });
     if (prepared.length === 0) return { ask: async () => {}, close: async () => {} };
-    const edges = await startEdges(this.#envoy, prepared, CONNECTIONS);
+    const edges = await startEdges(this.#envoy, prepared, CONNECTIONS, byFile);
     const engines = prepared.map(({ config }) => new Policies(config, { log: SILENT, clock: Date.now }));
     return {
       ask: async (compared) => {

@@ -12,13 +12,16 @@ export class Tally {
   readonly credentials = new Map<string, number>();
   /** By the kind of the rule that applied, and by who gave the verdict. */
   readonly rules = new Map<string, Map<By, number>>();
+  /** Yeses of the authorizer that were asked for again, by who gave them then. */
+  readonly again = new Map<string, number>();
 
-  count(config: Config, { credentials }: Request, { reason, by, engine, listed }: Compared): void {
+  count(config: Config, { credentials }: Request, { reason, by, engine, listed, again }: Compared): void {
     this.total++;
     add(this.reasons, reason);
     add(this.credentials, credentials);
     const kind = kindOf(config.rules.find(({ name }) => name === engine.rule));
     if (listed !== undefined) add(this.listed, listed);
+    if (again !== undefined) add(this.again, again);
     const counts = this.rules.get(kind) ?? new Map<By, number>();
     this.rules.set(kind, counts);
     add(counts, by);

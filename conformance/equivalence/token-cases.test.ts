@@ -24,8 +24,13 @@ const POLICY: Omit<Policy, 'keys' | 'transport'> = {
 
 const PLAIN = { rule: 0, alternative: 0, host: 0, method: 0, fill: [], path: [], query: '', page: 0, forged: [] };
 
-describe.each(TRANSPORTS)('asked over %s', (transport) => {
-  const listed = differences('generated');
+const WAYS = TRANSPORTS.flatMap((transport) => [
+  { transport, keys: 'fetched' as const },
+  { transport, keys: 'by file' as const },
+]);
+
+describe.each(WAYS)('asked over $transport, with keys $keys', ({ transport, keys: way }) => {
+  const listed = differences(way === 'by file' ? 'by file' : 'generated');
   const outcomes = new Map<string, Compared>();
   let rig: Rig;
 
@@ -40,11 +45,14 @@ describe.each(TRANSPORTS)('asked over %s', (transport) => {
           ),
         }),
       ),
+      way === 'by file',
     );
-    await batch.ask((_, { credentials: [one] }, __, compared) => {
-      outcomes.set(CASES[one?.kind === 'case' ? one.index : -1]?.name ?? '', compared);
-      return false;
-    });
+    // With keys by file jwt_authn remembers what it has verified: the second time is what counts.
+    for (let times = way === 'by file' ? 3 : 1; times > 0; times--)
+      await batch.ask((_, { credentials: [one] }, __, compared) => {
+        outcomes.set(CASES[one?.kind === 'case' ? one.index : -1]?.name ?? '', compared);
+        return false;
+      });
     await batch.close();
   });
   afterAll(() => rig?.close());
@@ -52,7 +60,7 @@ describe.each(TRANSPORTS)('asked over %s', (transport) => {
   test.each(CASES)('$name', ({ name }) => {
     const outcome = outcomes.get(name);
     const difference = listed.get(name);
-    if (difference?.closed === 'issuer') {
+    if (difference?.closed === 'issuer' || difference?.closed === 'keys') {
       expect([outcome?.by, outcome?.edge.answer.status]).toEqual(['native', 200]);
       expect(outcome?.engine.kind).toBe('deny');
     } else {

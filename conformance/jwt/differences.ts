@@ -9,6 +9,8 @@ type Closed =
   | 'conditions'
   /** Nothing: only the issuer can make such a token, with its own key, and does not. */
   | 'issuer'
+  /** The same, where Envoy fetches the keys itself; with keys by file it has the verifier's own, and they do not differ. */
+  | 'keys'
   /** Native filters never say no: the authorizer is asked, and says yes. */
   | 'asked';
 
@@ -94,8 +96,8 @@ const ACCEPTED: readonly Group[] = [
     ],
   ],
   [
-    'issuer',
-    'such a key is not used here, and Envoy cannot be told so',
+    'keys',
+    'such a key is not used here, and an Envoy that fetches keys cannot be told so',
     [
       ...['an RSA key of 1,024 bits', 'a key for encryption', 'a key whose operations are others'],
       ...['two keys of one kid, the second signed', 'two keys of one kid, the first signed'],
@@ -128,10 +130,16 @@ const REFUSED: readonly Group[] = [
   ['asked', 'a negative time is a time', ['nbf negative', 'iat negative']],
 ];
 
-/** By the name of the case; `plain` is jwt_authn as it comes, `generated` as the generated provider sets it. */
-export function differences(setting: 'plain' | 'generated'): ReadonlyMap<string, Difference> {
+/**
+ * By the name of the case; `plain` is jwt_authn as it comes, `generated` as the generated provider sets it, `by file` the
+ * same with the authorizer's keys.
+ */
+export function differences(setting: 'plain' | 'generated' | 'by file'): ReadonlyMap<string, Difference> {
   const listed = [...entries(ACCEPTED, 'accepts'), ...entries(REFUSED, 'refuses')];
-  return new Map(setting === 'plain' ? listed : listed.filter(([, { closed }]) => closed !== 'provider'));
+  const gone: readonly Closed[] = { plain: [], generated: ['provider'], 'by file': ['provider', 'keys'] }[
+    setting
+  ] as Closed[];
+  return new Map(listed.filter(([, { closed }]) => !gone.includes(closed)));
 }
 
 function entries(groups: readonly Group[], native: Difference['native']): [string, Difference][] {

@@ -293,11 +293,9 @@ export const configSchema = z
           .max(10_000_000)
           .default(100_000)
           .meta({ description: 'Identities remembered at once, 1 to 10000000.' }),
-        edge_ttl: duration(
-          'How long Envoy may remember a yes; 0s switches the edge cache off. It has no effect yet.',
-          0,
-          86_400_000,
-        ).default('30s'),
+        edge_ttl: duration('How long Envoy may remember a yes; 0s switches the edge cache off.', 0, 86_400_000).default(
+          '30s',
+        ),
         redis: z.string().optional().meta({ description: 'A cache that replicas share.' }),
       })
       .prefault({}),

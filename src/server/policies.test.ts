@@ -77,6 +77,15 @@ test('what is remembered of a session stays while Ory is asked in the same way, 
   expect(whoami()).toBe(2);
 });
 
+test('identity headers that read something else of a session ask about it anew, and have it', async () => {
+  const { ory, guarded, authorizer } = await rig();
+  const request = 'GET /p HTTP/1.1\r\nhost: a\r\nconnection: close\r\nx-session-token: a\r\n\r\n';
+  authorizer.reconfigure(guarded);
+  expect(await exchange(authorizer.http, request)).toContain('x-user-id: user-1');
+  authorizer.reconfigure(config(ory, GUARDED, 'identity_headers: { X-Alive: [session.active] }'));
+  expect(await exchange(authorizer.http, request)).toContain('x-alive: true');
+});
+
 test('another place to ask about opaque tokens, or another key for it, is another way of asking', async () => {
   const ory = await rawOry((socket) => socket.write(raw(200, '{"active":true,"token_use":"access_token","sub":"u"}')));
   const api = (more: string) =>

@@ -193,8 +193,12 @@ export const CLASSES: readonly AttackClass[] = [
     attack: 'Revoked but remembered; an answer under way, or an outage, that brings a session back',
     precedent: 'CVE-2021-41230',
     defence:
-      'Lifetimes count from before the call, end with the session, and a no of Ory ends what is stale; revocations are numbered, and nothing that was asked for before one is used after it',
-    where: ['src/check/identity/cache/memory.ts', 'src/check/identity/cache/revocations.ts'],
+      'Lifetimes count from before the call, end with the session, and a no of Ory ends what is stale; revocations are numbered, and nothing that was asked for before one is used after it; then the edge caches are emptied',
+    where: [
+      'src/check/identity/cache/memory.ts',
+      'src/check/identity/cache/revocations.ts',
+      'src/server/authorizer.ts',
+    ],
     tests: [
       'cache.test.ts: a session that ended is used for no longer than cache.ttl after its last check',
       'cache.test.ts: an answer that was under way when the session ended does not bring it back',
@@ -203,6 +207,8 @@ export const CLASSES: readonly AttackClass[] = [
       'revocation.test.ts: a session that was revoked is asked about by the next request',
       'revocation.test.ts: a check after the revocation does not go by a call from before it',
       'revocation.test.ts: what a call from before the revocation answers is remembered by no edge cache',
+      'revocation.test.ts: what Envoy remembers of a session is gone when its revocation is answered',
+      'revocation.test.ts: a request that was under way does not bring it back to Envoy',
     ],
     without: 'a stolen session outlives its revocation',
   },
@@ -277,6 +283,33 @@ export const CLASSES: readonly AttackClass[] = [
       'cache.test.ts: the last good keys are used for an hour, and not for longer',
     ],
     without: 'an attacker who can silence the issuer keeps a removed key alive',
+  },
+  {
+    id: 'filter-files',
+    attack:
+      'Keys and script on their way to Envoy: a key that outlives its removal there, a key that the authorizer would not use, a revocation that is believed and was not taken, a file that somebody else writes',
+    defence:
+      'Envoy has the authorizer’s own keys, and none where it refuses them; a revocation is answered when every worker has other content, else it is an error that is tried again; the folder is the authorizer’s alone',
+    where: [
+      'src/edge/fed-file.ts',
+      'src/edge/filter-feed.ts',
+      'src/generate/envoy/filter-files.ts',
+      'src/check/identity/jwks.ts',
+    ],
+    tests: [
+      'filter-files.test.ts: ends what every worker remembers before it is answered',
+      'filter-files.test.ts: is not answered before the last worker has forgotten',
+      'filter-files.test.ts: that Envoy is not there for is an error, and the next Envoy begins with nothing',
+      'filter-files.test.ts: is no Envoy that was emptied',
+      'filter-files.test.ts: is not gone by in part: keys that it refuses leave it none, so that the authorizer is asked',
+      'filter-files.test.ts: that others may write is refused',
+      'filter-files.test.ts: has no keys and no memory for an Envoy of the configuration before',
+      'envoy-config-keys.test.ts: is asked about where it is none for Envoy: short, for encryption, or one of two with its kid',
+      'envoy-config-keys.test.ts: an issuer that is silent at the start means that the authorizer is asked',
+      'src/check/identity/jwks-watch.test.ts: is told of a new key by the check that finds it, without a timer',
+      'src/check/identity/jwks-watch.test.ts: is told of the silence even while the last fetch hangs',
+    ],
+    without: 'a removed key, or a session that was revoked, opens the door for as long as Envoy runs',
   },
   {
     id: 22,
@@ -400,6 +433,33 @@ export const CLASSES: readonly AttackClass[] = [
       'answers.test.ts: all of them are on loopback where the file does not say otherwise',
     ],
     without: 'a page that somebody visits ends the edge, or makes it log credentials',
+  },
+  {
+    id: 35,
+    attack:
+      'The edge cache: empty credentials, one that script and authorizer read differently, a denial with a yes’s words, another rule’s yes, a yes after its time, spellings that fill memory, paths and preflights on a primed session',
+    defence:
+      'The authorizer gives a lifetime only for the very rule and credential that were looked up; the script looks at plain requests alone, counts from before the check, clamps, and is bounded in bytes; an error in it is a check',
+    where: [
+      'src/generate/envoy/edge-cache.lua',
+      'src/generate/envoy/edge-cache.ts',
+      'src/check/response/edge-cache.ts',
+      'src/check/decide.ts',
+    ],
+    tests: [
+      'remembered.test.ts: nobody is the victim without its credential',
+      'remembered.test.ts: beside another credential a remembered one is judged anew',
+      'remembered.test.ts: under another rule, on another path and before a request it is no answer',
+      'edge-cache/credentials.test.ts: a cookie with two readings comes out as without an edge cache',
+      'edge-cache/answers.test.ts: a denial that carries a yes’s words is none',
+      'edge-cache/answers.test.ts: a lifetime counts from before the check',
+      'edge-cache/bounds.test.ts: a full cache keeps what was used last',
+      'edge-cache/streams.test.ts: the key never goes on',
+      'edge-cache/clock.test.ts: everything is forgotten when the time of day goes back',
+      'edge-cache/faults.test.ts: an error at any statement changes no answer',
+      'edge-cache/property.test.ts: generated sequences come to the same',
+    ],
+    without: 'one person is served as another, or for longer than was said',
   },
   {
     id: 'native',

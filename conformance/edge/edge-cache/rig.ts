@@ -34,7 +34,7 @@ export interface RigOptions {
   readonly authorizerPort?: number;
 }
 
-interface Counts {
+export interface Counts {
   readonly hits: number;
   readonly misses: number;
   readonly stores: number;

@@ -127,8 +127,10 @@ export interface UpFile {
   /** Every port that is bound while it runs. */
   readonly ports: readonly number[];
   readonly adminUrl: string;
-  /** Writes the file anew; keys of `edge` are merged into it. */
-  write(content: { readonly edge?: object; readonly [key: string]: unknown }): string;
+  /** The authorizer's admin port. */
+  readonly authorizerAdminUrl: string;
+  /** Writes the file anew; keys of `edge` and `serve` are merged into it. */
+  write(content: { readonly edge?: object; readonly serve?: object; readonly [key: string]: unknown }): string;
 }
 
 /** A file in the folder whose addresses are free ones. */
@@ -140,6 +142,7 @@ export async function upFile(dir: string, name = 'edge.yaml'): Promise<UpFile> {
     url: `http://127.0.0.1:${listen}`,
     ports: [listen, admin, http, health],
     adminUrl: `http://127.0.0.1:${admin}`,
+    authorizerAdminUrl: `http://127.0.0.1:${health}`,
     write(content) {
       const text = JSON.stringify(
         {
@@ -151,7 +154,12 @@ export async function upFile(dir: string, name = 'edge.yaml'): Promise<UpFile> {
             upstream: 'http://127.0.0.1:9',
             ...content.edge,
           },
-          serve: { http: `127.0.0.1:${http}`, grpc: `127.0.0.1:${grpc}`, admin: `127.0.0.1:${health}` },
+          serve: {
+            http: `127.0.0.1:${http}`,
+            grpc: `127.0.0.1:${grpc}`,
+            admin: `127.0.0.1:${health}`,
+            ...content.serve,
+          },
         },
         undefined,
         1,
