@@ -149,28 +149,31 @@ async function measure(edge: Edge, one: Case, revoke: boolean, ageMs: number): P
 
 interface Way {
   readonly name: string;
-  readonly edgeTtlMs: number;
+  readonly edge: 'none' | 'unfed' | 'fed';
   readonly revoke: boolean;
   /** What the page promises. */
   readonly boundMs: number;
 }
 
 const WAYS: readonly Way[] = [
-  { name: 'no edge cache', edgeTtlMs: 0, revoke: false, boundMs: TTL_MS },
-  { name: 'edge cache', edgeTtlMs: EDGE_TTL_MS, revoke: false, boundMs: TTL_MS },
-  { name: 'no edge cache, `revoke`', edgeTtlMs: 0, revoke: true, boundMs: 0 },
-  { name: 'edge cache that is not fed, `revoke`', edgeTtlMs: EDGE_TTL_MS, revoke: true, boundMs: EDGE_TTL_MS },
+  { name: 'no edge cache', edge: 'none', revoke: false, boundMs: TTL_MS },
+  { name: 'edge cache', edge: 'unfed', revoke: false, boundMs: TTL_MS },
+  { name: 'no edge cache, `revoke`', edge: 'none', revoke: true, boundMs: 0 },
+  { name: 'edge cache, `--envoy-config`, `revoke`', edge: 'fed', revoke: true, boundMs: 0 },
+  { name: 'edge cache, `revoke`', edge: 'unfed', revoke: true, boundMs: EDGE_TTL_MS },
 ];
 
 let ory: Ory;
-const edges = new Map<number, Edge>();
+const edges = new Map<Way['edge'], Edge>();
 const measured = new Map<string, number[]>();
 
 beforeAll(async () => {
   ory = await startRealOry();
-  for (const edgeTtlMs of [0, EDGE_TTL_MS]) {
+  for (const edge of ['none', 'unfed', 'fed'] as const) {
+    const edgeTtlMs = edge === 'none' ? 0 : EDGE_TTL_MS;
     const cache = { ttl: `${TTL_MS}ms`, negative_ttl: '0s', edge_ttl: `${edgeTtlMs}ms` };
-    edges.set(edgeTtlMs, await startEdge({ ...policy(ory, { cache }), serve: { admin_token: ADMIN_TOKEN } }));
+    const file = { ...policy(ory, { cache }), serve: { admin_token: ADMIN_TOKEN } };
+    edges.set(edge, await startEdge(file, 'http', undefined, { byFile: edge === 'fed' }));
   }
 });
 
@@ -181,13 +184,13 @@ afterAll(async () => {
 
 it.each(ENDINGS)('$name', async ({ name, make }) => {
   const longest = await Promise.all(
-    WAYS.map(async ({ edgeTtlMs, revoke }) => {
+    WAYS.map(async (way) => {
       const cases: Case[] = [];
       for (let i = 0; i < EACH; i++) cases.push(await writing.do(() => make(ory)));
-      const edge = edges.get(edgeTtlMs) as Edge;
+      const edge = edges.get(way.edge) as Edge;
       // Ends at all ages of what is remembered.
       const ages = cases.map((_, i) => TTL_MS + (i / EACH) * TTL_MS);
-      return Math.max(...(await Promise.all(cases.map((one, i) => measure(edge, one, revoke, ages[i] ?? 0)))));
+      return Math.max(...(await Promise.all(cases.map((one, i) => measure(edge, one, way.revoke, ages[i] ?? 0)))));
     }),
   );
   measured.set(name, longest);

@@ -193,8 +193,12 @@ export const CLASSES: readonly AttackClass[] = [
     attack: 'Revoked but remembered; an answer under way, or an outage, that brings a session back',
     precedent: 'CVE-2021-41230',
     defence:
-      'Lifetimes count from before the call, end with the session, and a no of Ory ends what is stale; revocations are numbered, and nothing that was asked for before one is used after it',
-    where: ['src/check/identity/cache/memory.ts', 'src/check/identity/cache/revocations.ts'],
+      'Lifetimes count from before the call, end with the session, and a no of Ory ends what is stale; revocations are numbered, and nothing that was asked for before one is used after it; then the edge caches are emptied',
+    where: [
+      'src/check/identity/cache/memory.ts',
+      'src/check/identity/cache/revocations.ts',
+      'src/server/authorizer.ts',
+    ],
     tests: [
       'cache.test.ts: a session that ended is used for no longer than cache.ttl after its last check',
       'cache.test.ts: an answer that was under way when the session ended does not bring it back',
@@ -203,6 +207,8 @@ export const CLASSES: readonly AttackClass[] = [
       'revocation.test.ts: a session that was revoked is asked about by the next request',
       'revocation.test.ts: a check after the revocation does not go by a call from before it',
       'revocation.test.ts: what a call from before the revocation answers is remembered by no edge cache',
+      'revocation.test.ts: what Envoy remembers of a session is gone when its revocation is answered',
+      'revocation.test.ts: a request that was under way does not bring it back to Envoy',
     ],
     without: 'a stolen session outlives its revocation',
   },
@@ -297,6 +303,7 @@ export const CLASSES: readonly AttackClass[] = [
       'filter-files.test.ts: is no Envoy that was emptied',
       'filter-files.test.ts: is not gone by in part: keys that it refuses leave it none, so that the authorizer is asked',
       'filter-files.test.ts: that others may write is refused',
+      'filter-files.test.ts: has no keys and no memory for an Envoy of the configuration before',
       'envoy-config-keys.test.ts: is asked about where it is none for Envoy: short, for encryption, or one of two with its kid',
       'envoy-config-keys.test.ts: an issuer that is silent at the start means that the authorizer is asked',
       'src/check/identity/jwks-watch.test.ts: is told of a new key by the check that finds it, without a timer',

@@ -4,9 +4,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { TRANSPORTS } from '../../../src/generate/envoy/transport.ts';
 import { until } from '../../until.ts';
 import { type Lines, send, sendRaw } from '../rig/client.ts';
+import { type Edge, startEdge } from '../rig/edge.ts';
 import { ADMIN_TOKEN, postRevoke } from '../rig/revoke.ts';
 import { attack } from './classes.ts';
-import { type Attacked, outcome, startAttacked } from './rig.ts';
+import { type Attacked, fileFor, outcome, startAttacked } from './rig.ts';
 import { json, type ScriptedOry } from './scripted-ory.ts';
 
 const ENDED = '401 session_invalid';
@@ -134,31 +135,65 @@ describe.each(TRANSPORTS)('checks over %s', (transport) => {
 });
 
 describe(attack(14), () => {
+  let edge: Edge;
+
+  beforeAll(async () => {
+    const file = fileFor(ory, { cache: { ttl: '1h', edge_ttl: '1h' }, serve: { admin_token: ADMIN_TOKEN } });
+    edge = await startEdge(file, 'http', undefined, { byFile: true });
+  });
+
+  afterAll(() => edge?.close());
+
+  const ask = ({ headers }: { headers: Lines }) => outcome(edge, 'HTTP/1.1', '/admin/x', headers);
+
+  it('what Envoy remembers of a session is gone when its revocation is answered', async () => {
+    const one = session();
+    // Each worker of Envoy has a memory of its own.
+    await until('every worker remembers it', async () => {
+      const before = edge.envoyLog().split('"decided_by":"edge-cache"').length;
+      for (let i = 0; i < 20; i++) expect(await ask(one)).toBe('200 ada /admin/x');
+      return edge.envoyLog().split('"decided_by":"edge-cache"').length >= before + 20;
+    });
+    ory.revoke(one.value);
+    expect(await ask(one)).toBe('200 ada /admin/x');
+    expect(await postRevoke(edge, { session: one.id })).toMatchObject({ status: 200 });
+    for (let i = 0; i < 20; i++) expect(await ask(one)).toBe(ENDED);
+  });
+
   it('what a call from before the revocation answers is remembered by no edge cache', async () => {
-    const edge = await startAttacked(
-      { cache: { ttl: '1h', edge_ttl: '1h' }, serve: { admin_token: ADMIN_TOKEN } },
-      ory,
-    );
+    const one = session();
+    const lifetime = async () => {
+      const headers: Lines = [...one.headers, ['ory-edge-key', `admin t${one.value}`]];
+      const answer = await send(edge.authorizerUrl, 'HTTP/1.1', { path: '/admin/x', headers });
+      return [answer.status, answer.header('ory-cache-for').length];
+    };
+    const kratos = heldBack(one);
     try {
-      const one = session();
-      const lifetime = async () => {
-        const { authorizerUrl } = edge.edges.http;
-        const headers: Lines = [...one.headers, ['ory-edge-key', `admin t${one.value}`]];
-        const answer = await send(authorizerUrl, 'HTTP/1.1', { path: '/admin/x', headers });
-        return [answer.status, answer.header('ory-cache-for').length];
-      };
-      const kratos = heldBack(one);
       const before = lifetime();
       await until('Kratos is asked', () => kratos.asked() === 1);
-      expect((await postRevoke(edge.edges.http, { session: one.id })).status).toBe(200);
+      expect((await postRevoke(edge, { session: one.id })).status).toBe(200);
       kratos.answer();
       expect(await before).toEqual([200, 0]);
       // It lives on: what Kratos says after the revocation may be remembered.
       expect(await lifetime()).toEqual([200, 1]);
     } finally {
       ory.before = undefined;
-      await edge.edges.http.close();
-      await edge.edges.grpc.close();
+    }
+  });
+
+  it('a request that was under way does not bring it back to Envoy', async () => {
+    const one = session();
+    const kratos = heldBack(one);
+    try {
+      const before = ask(one);
+      await until('Kratos is asked', () => kratos.asked() === 1);
+      ory.revoke(one.value);
+      expect((await postRevoke(edge, { session: one.id })).status).toBe(200);
+      kratos.answer();
+      expect(await before).toBe('200 ada /admin/x');
+      for (let i = 0; i < 10; i++) expect(await ask(one)).toBe(ENDED);
+    } finally {
+      ory.before = undefined;
     }
   });
 });

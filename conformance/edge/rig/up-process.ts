@@ -127,6 +127,8 @@ export interface UpFile {
   /** Every port that is bound while it runs. */
   readonly ports: readonly number[];
   readonly adminUrl: string;
+  /** The authorizer's admin port. */
+  readonly authorizerAdminUrl: string;
   /** Writes the file anew; keys of `edge` and `serve` are merged into it. */
   write(content: { readonly edge?: object; readonly serve?: object; readonly [key: string]: unknown }): string;
 }
@@ -140,6 +142,7 @@ export async function upFile(dir: string, name = 'edge.yaml'): Promise<UpFile> {
     url: `http://127.0.0.1:${listen}`,
     ports: [listen, admin, http, health],
     adminUrl: `http://127.0.0.1:${admin}`,
+    authorizerAdminUrl: `http://127.0.0.1:${health}`,
     write(content) {
       const text = JSON.stringify(
         {
