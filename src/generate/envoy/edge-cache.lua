@@ -18,7 +18,8 @@ local byte, find, sub = string.byte, string.find, string.sub
 local SEMICOLON = 59
 local COUNT = #HEADERS
 
--- An entry: its end, its bytes, the reason of the yes, the identity headers in the order of HEADERS.
+-- By rule and place, then by credential. An entry: its end, its bytes, the reason of the yes, the identity headers in the
+-- order of HEADERS.
 local young, old, bytes = {}, {}, 0
 -- Credentials never go into metadata, which can reach logs: a number does.
 local waiting, serial, pending = {}, 0, 0
@@ -70,13 +71,13 @@ local function credential(headers)
     local cookie = session_cookie(line)
     if cookie then
       if token or bearer then return nil end
-      return "c" .. cookie
+      return "c", cookie
     end
     if cookie == false then return nil end
   end
   if token then
     if bearer or token == "" or find(token, NOT_PLAIN) then return nil end
-    return "t" .. token
+    return "t", token
   end
   if not bearer or sub(bearer, 1, 7) ~= "Bearer " then return nil end
   bearer = sub(bearer, 8)
@@ -84,52 +85,60 @@ local function credential(headers)
   -- Two dots make a JWT, and Envoy's own filters judge it. An opaque token of Hydra has one.
   local dot = find(bearer, ".", 1, true)
   if dot and find(bearer, ".", dot + 1, true) then return nil end
-  return "a" .. bearer
+  return "a", bearer
 end
 
 local function forget()
   young, old, bytes, waiting, pending = {}, {}, 0, {}, 0
 end
 
-local function put(key, entry)
+local function put(slot, presented, entry)
+  local store = young[slot]
   -- The one that it replaces may have been smaller.
-  local before = young[key]
+  local before = store and store[presented]
   bytes = bytes + entry[2] - (before and before[2] or 0)
-  if bytes > MAX_BYTES then old, young, bytes = young, {}, entry[2] end
-  young[key] = entry
+  if bytes > MAX_BYTES then old, young, bytes, store = young, {}, entry[2], nil end
+  if not store then
+    store = {}
+    young[slot] = store
+  end
+  store[presented] = entry
 end
 
-local function recall(key, now)
-  local entry = young[key]
+local function recall(slot, presented, now)
+  local store = young[slot]
+  local entry = store and store[presented]
   if entry then return now < entry[1] and entry end
-  entry = old[key]
+  store = old[slot]
+  entry = store and store[presented]
   if not entry or now >= entry[1] then return nil end
-  put(key, entry)
+  put(slot, presented, entry)
   return entry
 end
 
-local function wait(key, now)
+local function wait(slot, presented, now)
   serial = serial + 1
-  local slot = serial % MAX_WAITING
-  if not waiting[slot] then pending = pending + 1 end
-  waiting[slot] = { serial, key, now }
+  local at = serial % MAX_WAITING
+  if not waiting[at] then pending = pending + 1 end
+  waiting[at] = { serial, now, slot, presented }
   return serial
 end
 
 function envoy_on_request(h)
   local headers = h:headers()
-  local presented = credential(headers)
+  local place, presented = credential(headers)
   if not presented then return end
   local info = h:streamInfo()
   local route = info:routeName()
   -- A route without a name is never remembered.
   if route == "" then return end
-  local key = route .. " " .. presented
-  if #key > MAX_KEY_BYTES then return end
+  if #route + #presented + 2 > MAX_KEY_BYTES then return end
+  -- Apart from the credential, which is long: of a hit nothing longer is made.
+  local slot = route .. " " .. place
   local now = time(h)
   if now < clock then forget() end
   clock = now
-  local entry = recall(key, now)
+  local entry = recall(slot, presented, now)
   if entry then
     for i = 1, COUNT do
       local value = entry[i + 3]
@@ -141,9 +150,9 @@ function envoy_on_request(h)
     return
   end
   h:stats():counter("misses"):inc(1)
-  info:dynamicMetadata():set("ory-envoy", "miss", wait(key, now))
+  info:dynamicMetadata():set("ory-envoy", "miss", wait(slot, presented, now))
   -- The authorizer gives a lifetime only if this is what it decided on.
-  headers:replace("ory-edge-key", key)
+  headers:replace("ory-edge-key", slot .. presented)
 end
 
 -- The miss that this stream was, once.
@@ -166,12 +175,12 @@ function envoy_on_response(h)
   local lifetime, rule, reason = answer["ory-cache-for"], answer["ory-rule"], answer["ory-reason"]
   if type(lifetime) ~= "string" or not find(lifetime, "^%d+$") or #lifetime > 9 then return end
   if reason ~= "session" and reason ~= "token" then return end
-  local key = miss[2]
+  local slot, presented = miss[3], miss[4]
   -- Where several policies are about, "@" and the policy's name follow the rule's.
-  local after = type(rule) == "string" and sub(key, 1, #rule) == rule and sub(key, #rule + 1, #rule + 1)
+  local after = type(rule) == "string" and sub(slot, 1, #rule) == rule and sub(slot, #rule + 1, #rule + 1)
   if after ~= " " and after ~= "@" then return end
   -- From before the check: the application may have taken its time.
-  local entry = { miss[3] + math.min(tonumber(lifetime), MAX_TTL_MS), ENTRY_BYTES + #key, reason }
+  local entry = { miss[2] + math.min(tonumber(lifetime), MAX_TTL_MS), ENTRY_BYTES + #presented, reason }
   for i = 1, COUNT do
     local value = answer["ory-" .. HEADERS[i]]
     if type(value) ~= "string" then value = false end
@@ -179,6 +188,6 @@ function envoy_on_response(h)
     if value then entry[2] = entry[2] + #value end
   end
   if time(h) >= entry[1] then return end
-  put(key, entry)
+  put(slot, presented, entry)
   h:stats():counter("stores"):inc(1)
 end
