@@ -46,13 +46,13 @@ export async function measureAll(
   const cores = coresOf();
   const issuer = makeIssuer(ISSUER, Date.now());
   const application = await startApplication(envoy, cores.rest);
-  const atOnceKratos = await startKratos(cores.rest, 0, issuer);
+  const kratos = await startKratos(cores.rest, 0, issuer);
   const slowKratos = await startKratos(cores.rest, settings.whoamiMs, issuer);
   const surroundings: Surroundings = {
     envoy,
     cores,
     applicationUrl: `http://127.0.0.1:${application.listenPort}`,
-    kratosUrl: atOnceKratos.url,
+    kratosUrl: kratos.url,
     issuer,
     program: PROGRAM,
     folder,
@@ -64,7 +64,7 @@ export async function measureAll(
     wrk: (await wrkVersion()) ?? '',
     Go: (await goVersion()) ?? 'none',
   };
-  const measures = measuresOf(settings, surroundings, atOnceKratos, slowKratos, versions);
+  const measures = measuresOf(settings, surroundings, kratos, slowKratos, versions);
   try {
     for (const part of parts) {
       const measure = measures[part];
@@ -87,7 +87,7 @@ export async function measureAll(
       onResult(part, { ...circumstances, ...found } as Result<typeof part>);
     }
   } finally {
-    await Promise.all([application.stop(), atOnceKratos.process.stop(), slowKratos.process.stop()]);
+    await Promise.all([application.stop(), kratos.process.stop(), slowKratos.process.stop()]);
   }
 }
 

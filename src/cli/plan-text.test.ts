@@ -13,16 +13,17 @@ const OPEN = '{ name: open, match: { path: /o, methods: [GET] }, allow: anyone }
 const TOKEN = '{ name: token, match: { host: h.x, path: /t }, require: { token: { scopes: [r] } } }';
 const SESSION = '{ name: session, match: { path: "/**" }, require: { session: {} } }';
 
-test('each rule says what is native and what is asked, and a first line sums it up', () => {
+test('each rule says what is native, what is asked and what of that is remembered, and a first line sums it up', () => {
   expect(planText(makePlan(config([OPEN, TOKEN, SESSION].join())))).toMatchInlineSnapshot(`
     "Of 3 rules 1 never ask the authorizer, 1 ask it where Envoy has no yes, 1 always ask it:
 
-      open     GET /o            native  everyone: identity headers are removed before routing, so there is nothing to ask
-                                 asked   -
-      token    any method h.x/t  native  a token for a with scope r
-                                 asked   whatever else comes: keys that Envoy has not seen yet, identities that are not plain text, and every denial
-      session  any method /**    native  -
-                                 asked   everything: only Kratos knows whether a session is alive
+      open     GET /o            native      everyone: identity headers are removed before routing, so there is nothing to ask
+                                 asked       -
+      token    any method h.x/t  native      a token for a with scope r
+                                 asked       whatever else comes: keys that Envoy has not seen yet, identities that are not plain text, and every denial
+      session  any method /**    native      -
+                                 asked       everything: only Kratos knows whether a session is alive
+                                 remembered  a yes to a session or an opaque token, by Envoy, for 30s at most (cache.edge_ttl)
     "
   `);
 });
@@ -36,6 +37,7 @@ test('programs read the same', () => {
         match: 'any method /**',
         native: null,
         asked: 'everything: only Kratos knows whether a session is alive',
+        remembered_for_ms: 30_000,
       },
     ],
   });
@@ -74,4 +76,14 @@ test('each rule that stands in the way of Envoy alone is named, with the reason'
   expect(why('{ name: t, match: { path: / }, require: { token: { claims: { scope: r } } } }')).toThrow(
     /t: a native filter sees the claim scope as a list; write scopes: instead/,
   );
+});
+
+test('nothing is remembered where the file says so, nor of what Envoy judges by itself', () => {
+  const off = parseConfig(`ory: { url: https://o }\nedge: { upstream: http://u }\ncache: { edge_ttl: 0s }`, 'x', {
+    env: {},
+  });
+  for (const plan of [makePlan(off), makePlan(config([OPEN, TOKEN].join()))]) {
+    expect(planText(plan)).not.toContain('remembered');
+    expect(planJson(plan)).not.toMatchObject({ rules: [{ remembered_for_ms: 30_000 }] });
+  }
 });

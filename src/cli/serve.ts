@@ -4,10 +4,10 @@ import type { Log } from '../check/log.ts';
 import { type Config, formatAddress } from '../config/config.ts';
 import { parseConfig, readConfigFile } from '../config/load.ts';
 import { warningsOf } from '../config/warnings.ts';
-import { FilterFeed, FilterFolderError } from '../edge/filter-feed.ts';
+import type { FilterFeed } from '../edge/filter-feed.ts';
 import { makePlan } from '../generate/plan.ts';
 import { startAuthorizer } from '../server/authorizer.ts';
-import type { EdgeCaches } from '../server/edge-caches.ts';
+import { type EdgeCaches, PushError } from '../server/edge-caches.ts';
 import { createLog } from './log.ts';
 import { nextSignal } from './signal.ts';
 import { listenError, UserError } from './user-error.ts';
@@ -47,12 +47,16 @@ export async function serve({ config: file, workers, envoyConfig }: ServeOptions
     log,
     ...(feed ? { edgeCaches: feed } : {}),
   }).catch(async (error: unknown) => {
+    feed?.close();
     await admin.close();
     throw error;
   });
   running = authorizer;
   // Before it is ready: an Envoy that waits for that finds its files.
-  await feed?.replace([{ plan: makePlan(config), keys: authorizer.keysOf(config) }]);
+  await feed?.replace([{ plan: makePlan(config), keys: authorizer.keysOf(config) }]).catch(async (error: unknown) => {
+    await Promise.all([admin.close(), authorizer.close(0)]);
+    throw error instanceof PushError ? new UserError(`--envoy-config: ${error.message}.`) : error;
+  });
   ready = authorizer.ready;
   log.info(
     {
@@ -75,6 +79,8 @@ export async function serve({ config: file, workers, envoyConfig }: ServeOptions
 }
 
 async function openFeed(folder: string, { edge: { admin } }: Config, log: Log): Promise<FilterFeed> {
+  // What generates Envoy's configuration is not loaded where nobody wants it.
+  const { FilterFeed, FilterFolderError } = await import('../edge/filter-feed.ts');
   try {
     return await FilterFeed.open({ folder, admin, log });
   } catch (error) {

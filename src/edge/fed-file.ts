@@ -97,7 +97,10 @@ export class FedFile {
     try {
       const envoy = await this.#ask();
       if (this.#busy) return;
-      if (there && (envoy.attempts === 0 || envoy.version === this.#version)) return this.#well();
+      if (there && (envoy.attempts === 0 || envoy.version === this.#version)) {
+        this.#known = envoy;
+        return this.#well();
+      }
     } catch (error) {
       if (there) return this.#unwell(error);
     }

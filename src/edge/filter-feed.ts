@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { KeyChanges } from '../check/identity/jwks.ts';
 import type { Log } from '../check/log.ts';
 import { type Address, formatAddress } from '../config/config.ts';
-import { filterFiles } from '../generate/envoy/filter-files.ts';
+import { filterFiles, formerFile } from '../generate/envoy/filter-files.ts';
 import type { Plan } from '../generate/plan.ts';
 import { type EdgeCaches, PushError } from '../server/edge-caches.ts';
 import { FedFile } from './fed-file.ts';
@@ -40,16 +40,18 @@ export class FilterFeed implements EdgeCaches {
   readonly #options: FilterFeedOptions;
   readonly #files = new Map<string, { readonly file: FedFile; readonly unwatch: () => void }>();
   readonly #looks: NodeJS.Timeout;
+  /** What was there before, until it is known which of it is meant. */
+  readonly #found: string[];
 
-  private constructor(options: FilterFeedOptions) {
+  private constructor(options: FilterFeedOptions, found: string[]) {
     this.#options = options;
+    this.#found = found;
     this.#looks = setInterval(() => void Promise.all(this.#all().map((file) => file.look())), LOOK_MS).unref();
   }
 
   /** @throws {FilterFolderError} */
   static async open(options: FilterFeedOptions): Promise<FilterFeed> {
-    await prepareFolder(options.folder);
-    return new FilterFeed(options);
+    return new FilterFeed(options, await prepareFolder(options.folder));
   }
 
   /**
@@ -74,6 +76,18 @@ export class FilterFeed implements EdgeCaches {
       this.#files.delete(name);
       await file.remove();
     }
+    for (const name of this.#found.splice(0)) await this.#leave(name);
+  }
+
+  /** An Envoy of the configuration before would go by keys that nobody follows, and by what no revocation reaches. */
+  async #leave(fileName: string): Promise<void> {
+    const former = formerFile(fileName);
+    if (!former || this.#files.has(former.name)) return;
+    await new FedFile(former, { ...this.#options, adminUrl: undefined }).prepare();
+    this.#options.log.warn(
+      { resource: former.name },
+      'this file is of another configuration: an Envoy that reads it asks about everything. Generate its configuration anew, then remove the file',
+    );
   }
 
   async empty(): Promise<void> {
@@ -106,8 +120,8 @@ export class FilterFeed implements EdgeCaches {
   }
 }
 
-/** Envoy runs what stands there: nobody else may write it. @throws {FilterFolderError} */
-async function prepareFolder(folder: string): Promise<void> {
+/** Envoy runs what stands there: nobody else may write it. @returns the files there. @throws {FilterFolderError} */
+async function prepareFolder(folder: string): Promise<string[]> {
   try {
     await mkdir(folder, { recursive: true, mode: 0o700 });
     const { uid, mode } = await stat(folder);
@@ -117,8 +131,9 @@ async function prepareFolder(folder: string): Promise<void> {
         `--envoy-config: others may write into ${folder}, and Envoy would run what they write. Name a folder that does not exist yet, or take it for this user alone: chmod 700`,
       );
     // Of a process that ended in the middle of a write.
-    for (const name of await readdir(folder))
-      if (/^\.[\da-f]+-\d+\.new$/.test(name)) await rm(join(folder, name), { force: true });
+    const names = await readdir(folder);
+    for (const name of names) if (/^\.[\da-f]+-\d+\.new$/.test(name)) await rm(join(folder, name), { force: true });
+    return names;
   } catch (error) {
     if (error instanceof FilterFolderError) throw error;
     const { code } = error as NodeJS.ErrnoException;

@@ -234,7 +234,7 @@ describe('many', () => {
     });
     const steady = client.check(wireCheck({ target: '/steady' }));
     while (seen.length < 1) await settled();
-    for (let round = 0; round < 10; round++) {
+    for (let round = 0; round < 4; round++) {
       const flood = await session(address);
       const closed: Promise<unknown>[] = [];
       for (let i = 0; i < 500 && !flood.destroyed; i++) {

@@ -303,6 +303,7 @@ export const CLASSES: readonly AttackClass[] = [
       'filter-files.test.ts: is no Envoy that was emptied',
       'filter-files.test.ts: is not gone by in part: keys that it refuses leave it none, so that the authorizer is asked',
       'filter-files.test.ts: that others may write is refused',
+      'filter-files.test.ts: has no keys and no memory for an Envoy of the configuration before',
       'envoy-config-keys.test.ts: is asked about where it is none for Envoy: short, for encryption, or one of two with its kid',
       'envoy-config-keys.test.ts: an issuer that is silent at the start means that the authorizer is asked',
       'src/check/identity/jwks-watch.test.ts: is told of a new key by the check that finds it, without a timer',

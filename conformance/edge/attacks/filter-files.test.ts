@@ -274,6 +274,32 @@ describe(attack('filter-files'), () => {
       feed.close();
     });
 
+    it('has no keys and no memory for an Envoy of the configuration before', async () => {
+      const value = await remembered();
+      const [keys, cache] = [await keysFile(), await script()];
+      expect(await readFile(join(edge.folder, keys), 'utf8')).toContain('local_jwks');
+      edge.feed.close();
+      const log: string[] = [];
+      const write = (fields: object) => void log.push(JSON.stringify(fields));
+      const again = await FilterFeed.open({
+        folder: edge.folder,
+        admin: edge.config.edge.admin,
+        log: { info: write, warn: write, error: write },
+      });
+      const tokens = edge.config.tokens && { ...edge.config.tokens, clockSkewMs: 9_000 };
+      const config = { ...edge.config, tokens, cache: { ...edge.config.cache, edgeTtlMs: 1_000 } };
+      await again.replace([{ plan: makePlan(config), keys: undefined }]);
+      expect((await readdir(edge.folder)).filter((name) => name.endsWith('.json'))).toHaveLength(4);
+      expect(await readFile(join(edge.folder, keys), 'utf8')).not.toContain('local_jwks');
+      for (const name of [keys, cache]) expect(log.join()).toContain(name.replace('.json', ''));
+      ory.revoke(value);
+      await expect(again.empty()).rejects.toThrow(/no filter that reads its script from here/);
+      await edge.authorizer.revoke({ kind: 'all' }).catch(() => {});
+      await until('nobody is let in any more', async () => new Set(await statuses(value)).size === 1);
+      expect(await status(value)).toBe(401);
+      again.close();
+    });
+
     it('keeps what it has over a restart of the authorizer, so that Envoy goes on with it', async () => {
       const value = await remembered();
       const text = await readFile(join(edge.folder, await script()), 'utf8');

@@ -171,6 +171,7 @@ class World {
   /** What must not be; `away`: without an authorizer. */
   async play(round: Round, tally: Tally, away: boolean): Promise<string[]> {
     this.rig.ory.asked.length = 0;
+    this.#forgetOld();
     if (away) await this.rig.stopAuthorizer();
     const wrong: string[] = [];
     const requests = round.flatMap((step) => (step.kind === 'request' ? [step] : []));
@@ -209,6 +210,14 @@ class World {
         });
     }
     return wrong;
+  }
+
+  /** Credentials that ended long ago, and that nobody sends any more. */
+  #forgetOld(): void {
+    for (const [value, endedMs] of this.#endedMs) {
+      if (Date.now() - endedMs < 10 * TTL_MS || this.#people.some((person) => person.value === value)) continue;
+      for (const map of [this.#owners, this.#kinds, this.#vouchedMs, this.#endedMs]) map.delete(value);
+    }
   }
 
   async #ask(step: RequestStep, lines: readonly (readonly [string, string])[]): Promise<Met> {

@@ -31,28 +31,46 @@ export function filterFiles(plan: Plan): FilterFile[] {
   const files: FilterFile[] = [];
   if (tokens) {
     const name = nameOf('keys', [tokens.jwksUrl, jwtAuthnWithKeys(tokens, '')]);
-    const respond = (version: string, config: Block) => response(name, version, withVersion(config, version));
+    const asking = askingContent('keys', name);
     files.push({
       kind: 'keys',
       name,
       content: (version, jwks) =>
-        respond(version, jwks === NO_KEYS ? JWT_AUTHN_WITHOUT_KEYS : jwtAuthnWithKeys(tokens, jwks)),
-      asking: (version) => respond(version, JWT_AUTHN_WITHOUT_KEYS),
+        jwks === NO_KEYS
+          ? asking(version)
+          : response(name, version, withVersion(jwtAuthnWithKeys(tokens, jwks), version)),
+      asking,
     });
   }
   if (edgeCache) {
     const script = edgeCacheScript(plan, edgeCache.ttlMs);
     const name = nameOf('script', script);
-    const respond = (version: string, text: string) =>
-      response(name, version, edgeCacheConfig(`${text}-- ${version}\n`));
     files.push({
       kind: 'script',
       name,
-      content: (version) => respond(version, script),
-      asking: (version) => respond(version, ''),
+      content: (version) => response(name, version, edgeCacheConfig(`${script}-- ${version}\n`)),
+      asking: askingContent('script', name),
     });
   }
   return files;
+}
+
+/** What stands in the place of a file of other settings, which nobody keeps any more; undefined for any other file. */
+export function formerFile(fileName: string): FilterFile | undefined {
+  const [, name = '', start] = /^((jwt-authn|edge-cache)-[\da-f]{12})\.json$/.exec(fileName) ?? [];
+  if (name === '') return undefined;
+  const kind = start === NAMES.keys ? 'keys' : 'script';
+  const asking = askingContent(kind, name);
+  return { kind, name, content: asking, asking };
+}
+
+function askingContent(kind: FilterFile['kind'], name: string): FilterFile['asking'] {
+  return (version) =>
+    response(
+      name,
+      version,
+      kind === 'keys' ? withVersion(JWT_AUTHN_WITHOUT_KEYS, version) : edgeCacheConfig(`-- ${version}\n`),
+    );
 }
 
 /** As a requirement that no route names: of equal content Envoy says that it has taken it, and does nothing. */
