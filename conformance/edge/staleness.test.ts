@@ -118,15 +118,15 @@ class Latch {
 }
 
 /** Asks again and again until it is refused. @returns when the last request that was let in began; 0: none was */
-async function lastYes(edge: Edge, { path, headers }: Case, endedAt: () => number): Promise<number> {
+async function lastYes(edge: Edge, { path, headers }: Case, endingAt: () => number): Promise<number> {
   let last = 0;
   for (;;) {
     const began = performance.now();
     const { status } = await fetch(`${edge.url}${path}`, { headers });
     if (status === 200) last = began;
-    else if (endedAt() > 0 && status === 401) return last;
+    else if (endingAt() > 0 && status === 401) return last;
     else throw new Error(`${path} answers ${status}`);
-    if (endedAt() > 0 && began > endedAt() + 10 * TTL_MS) throw new Error('it is let in for ever');
+    if (endingAt() > 0 && began > endingAt() + 10 * TTL_MS) throw new Error('it is let in for ever');
     await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
   }
 }
@@ -136,14 +136,18 @@ const writing = new Latch();
 
 /** @returns for how many milliseconds after its end it was let in; `ageMs` is how long before that it is first used. */
 async function measure(edge: Edge, one: Case, revoke: boolean, ageMs: number): Promise<number> {
-  let endedAt = 0;
+  let endingAt = 0;
   const began = performance.now();
-  const last = lastYes(edge, one, () => endedAt);
+  const last = lastYes(edge, one, () => endingAt);
   last.catch(() => {});
   await until('it is of that age', () => performance.now() >= began + ageMs);
-  await writing.do(() => one.end());
+  await writing.do(() => {
+    // It may be refused before Ory has answered.
+    endingAt = performance.now();
+    return one.end();
+  });
   if (revoke) expect((await postRevoke(edge, one.revocation)).status).toBe(200);
-  endedAt = performance.now();
+  const endedAt = performance.now();
   return Math.max(0, (await last) - endedAt);
 }
 
@@ -218,7 +222,8 @@ const shape = (text: string) => text.replaceAll(/\d+\.\d\d s/g, '_ s');
 
 it('docs/staleness.md has these rows and bounds, and no figure beyond its bound', () => {
   const page = readFileSync(PAGE, 'utf8');
-  if (process.env['ORY_ENVOY_STALENESS'] === 'write')
+  const whole = ENDINGS.every(({ name }) => measured.has(name));
+  if (process.env['ORY_ENVOY_STALENESS'] === 'write' && whole)
     writeFileSync(
       PAGE,
       page.replace(SECTION, () => table()),
