@@ -5,7 +5,7 @@
 local MAX_KEY_BYTES = 2048
 -- Of a generation. There are two of them in each worker.
 local MAX_BYTES = 33554432
--- What an entry costs beside its texts (LuaJIT of Envoy 1.40, measured).
+-- What an entry counts beside its texts. With the collector's share, a process takes about 1.7 times what is counted.
 local ENTRY_BYTES = 300
 -- Misses on their way at one time; a later one takes the place of the first.
 local MAX_WAITING = 1024
@@ -24,6 +24,9 @@ local young, old, bytes = {}, {}, 0
 -- Credentials never go into metadata, which can reach logs: a number does.
 local waiting, serial, pending = {}, 0, 0
 local clock = 0
+
+-- In per cent of what is used. By default the memory doubles before it is collected; less than this costs each hit more.
+collectgarbage("setpause", 140)
 
 -- Milliseconds that also pass in a machine's sleep, and that nobody can set back (CLOCK_BOOTTIME of Linux); else the
 -- time of day.
