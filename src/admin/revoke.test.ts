@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import type { Revocation } from '../check/identity/cache/revocations.ts';
 import { RecordingLog } from '../check/testing/recording-log.ts';
-import type { Revoked } from '../server/authorizer.ts';
+import type { Revoked } from '../server/edge-caches.ts';
 import { PushError } from '../server/edge-caches.ts';
 import { dial, exchange } from '../server/testing/raw-client.ts';
 import { type AdminListener, listenAdmin } from './admin.ts';

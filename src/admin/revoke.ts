@@ -3,8 +3,7 @@ import { hash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Revocation } from '../check/identity/cache/revocations.ts';
 import { type Log, ThrottledLog } from '../check/log.ts';
-import type { Revoked } from '../server/authorizer.ts';
-import { PushError } from '../server/edge-caches.ts';
+import { PushError, type Revoked } from '../server/edge-caches.ts';
 import { readRevocation } from './revocation-body.ts';
 
 export interface RevokeParts {

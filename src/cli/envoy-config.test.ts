@@ -40,9 +40,17 @@ test('serve refuses a folder that others may write, and one that it cannot make'
   const folder = join(dir, 'open');
   mkdirSync(folder);
   chmodSync(folder, 0o777);
-  expect(await run(['serve', '-c', file, '--envoy-config', folder])).toBe(1);
+  expect(await run(['serve', '-c', file, '--envoy-config', folder])).toBe(2);
   expect(said).toMatch(/^ory-envoy: --envoy-config: others may write into .*chmod 700/);
   said = '';
-  expect(await run(['serve', '-c', file, '--envoy-config', join(file, 'x')])).toBe(1);
+  expect(await run(['serve', '-c', file, '--envoy-config', join(file, 'x')])).toBe(2);
   expect(said).toMatch(/^ory-envoy: --envoy-config: .* cannot be used \(ENOTDIR\)/);
+});
+
+test('a folder without a name is no folder, for either command', async () => {
+  for (const folder of ['', ' ']) {
+    expect(await run(['serve', '-c', file, '--envoy-config', folder])).toBe(2);
+    expect(await run(['generate', 'envoy', '-c', file, '--envoy-config', folder])).toBe(2);
+  }
+  expect(said.match(/Name a folder/g)).toHaveLength(4);
 });

@@ -91,10 +91,7 @@ function program(): Command {
         .default(1)
         .argParser(workerCount),
     )
-    .option(
-      '--envoy-config <dir>',
-      'write Envoy’s keys and script into this folder, for `generate envoy --envoy-config`',
-    )
+    .addOption(envoyConfigOption('write Envoy’s keys and script into this folder, for `generate envoy --envoy-config`'))
     .action(async (options: ServeOptions) => (await import('./serve.ts')).serve(options));
 
   root.command('worker', { hidden: true }).action(async () => (await import('./workers/worker.ts')).worker());
@@ -131,9 +128,8 @@ function program(): Command {
       new Option('--transport <transport>', 'how Envoy asks the authorizer').choices(TRANSPORTS).default('http'),
     )
     .option('--no-authorizer', 'Envoy alone gives every verdict: for policies of tokens and of what anyone may do')
-    .option(
-      '--envoy-config <dir>',
-      'Envoy reads keys and script from this folder, where `serve --envoy-config` writes them',
+    .addOption(
+      envoyConfigOption('Envoy reads keys and script from this folder, where `serve --envoy-config` writes them'),
     )
     .option('--plan', 'print which rule is native and which is asked, and why, instead')
     .option('--json', 'with --plan: as JSON, for programs')
@@ -152,6 +148,14 @@ function program(): Command {
     .action(async (file: string, options: TestOptions) => (await import('./test.ts')).test(file, options));
 
   return root;
+}
+
+/** An empty one is a variable that is not set, and would be the root of the file system. */
+function envoyConfigOption(description: string): Option {
+  return new Option('--envoy-config <dir>', description).argParser((folder: string) => {
+    if (folder.trim() === '') throw new InvalidArgumentError('Name a folder.');
+    return folder;
+  });
 }
 
 function configOption(): Option {

@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type AdminListener, listenAdmin } from '../admin/admin.ts';
 import type { Revocation } from '../check/identity/cache/revocations.ts';
 import { RecordingLog } from '../check/testing/recording-log.ts';
-import type { Revoked } from '../server/authorizer.ts';
+import type { Revoked } from '../server/edge-caches.ts';
 import { PushError } from '../server/edge-caches.ts';
 import { listen } from '../server/listen.ts';
 import { type RevokeOptions, revoke } from './revoke.ts';

@@ -2,7 +2,7 @@
 import { Agent, request } from 'node:http';
 import { readRevocation } from '../admin/revocation-body.ts';
 import type { Revocation } from '../check/identity/cache/revocations.ts';
-import { type Address, formatAddress } from '../config/config.ts';
+import { type Address, formatAddress, reachableAddress } from '../config/config.ts';
 import { formatDuration } from '../config/duration.ts';
 import { loadConfig } from '../config/load.ts';
 import { UserError } from './user-error.ts';
@@ -57,8 +57,8 @@ function readOptions({ session, identity, all }: RevokeOptions): Revocation {
 }
 
 async function answerOf(admin: Address, token: string, revocation: Revocation): Promise<Answer['body']> {
-  const where = formatAddress(reachable(admin));
-  const { status, body } = await send(reachable(admin), token, revocation).catch((error: unknown) => {
+  const where = formatAddress(reachableAddress(admin));
+  const { status, body } = await send(reachableAddress(admin), token, revocation).catch((error: unknown) => {
     const why = (error as NodeJS.ErrnoException).code ?? (error instanceof Error ? error.message : 'no answer');
     throw new UserError(
       `the authorizer does not answer at ${where} (${why}), and nothing has been revoked as far as is known. Start it, or correct serve.admin.`,
@@ -73,12 +73,6 @@ async function answerOf(admin: Address, token: string, revocation: Revocation): 
   throw new UserError(
     `the authorizer at ${where} answers ${status}${typeof problem === 'string' ? `: ${printable(problem)}` : ''}`,
   );
-}
-
-/** A listener on every address is reached on this machine's own. */
-function reachable({ host, port }: Address): Address {
-  if (host === '0.0.0.0') return { host: '127.0.0.1', port };
-  return { host: /^[0:]+$/.test(host) ? '::1' : host, port };
 }
 
 function send({ host, port }: Address, token: string, revocation: Revocation): Promise<Answer> {

@@ -84,7 +84,7 @@ async function openFeed(folder: string, { edge: { admin } }: Config, log: Log): 
   try {
     return await FilterFeed.open({ folder, admin, log });
   } catch (error) {
-    throw error instanceof FilterFolderError ? new UserError(error.message) : error;
+    throw error instanceof FilterFolderError ? new UserError(error.message, 2) : error;
   }
 }
 

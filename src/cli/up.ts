@@ -62,8 +62,7 @@ async function start(options: UpOptions, journal: Journal, ends: Ends): Promise<
   const file = options.file ?? 'the development policy';
   const servers = await readServers(options.with);
   const policy = readPolicy(source, file, servers);
-  const envoyConfig = await filterFolder();
-  await ends.add(() => rm(envoyConfig, { recursive: true, force: true }));
+  const envoyConfig = await filterFolder(ends);
   const compiled = compile(policy, envoyConfig);
   const path = options.onlyAuthorizer ? undefined : await find(journal, ends);
 
@@ -108,9 +107,13 @@ async function start(options: UpOptions, journal: Journal, ends: Ends): Promise<
 }
 
 /** It outlives every part that writes or reads there. */
-async function filterFolder(): Promise<string> {
+async function filterFolder(ends: Ends): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'ory-envoy-filters-'));
-  removeWithThisProcess(folder);
+  const callOff = removeWithThisProcess(folder);
+  await ends.add(async () => {
+    await rm(folder, { recursive: true, force: true });
+    await callOff();
+  });
   return folder;
 }
 

@@ -171,6 +171,12 @@ export function formatAddress(address: Address): string {
   return address.host.includes(':') ? `[${address.host}]:${address.port}` : `${address.host}:${address.port}`;
 }
 
+/** Where a listener is reached on its own machine: one on every address is no place to go to. */
+export function reachableAddress({ host, port }: Address): Address {
+  if (host === '0.0.0.0') return { host: '127.0.0.1', port };
+  return { host: /^[0:]+$/.test(host) ? '::1' : host, port };
+}
+
 /** As the file writes it, without a trailing slash. */
 export function formatUpstream({ url, http2 }: Upstream): string {
   return http2 ? url.origin.replace(/^http(s?):/, (_, tls) => (tls ? 'h2:' : 'h2c:')) : url.origin;

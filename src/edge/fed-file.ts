@@ -1,11 +1,12 @@
 // One filter of Envoy's that is read from a file: written, seen to be taken by every worker, tried again where it was not.
 // Writes the file, asks Envoy's admin port.
 import { randomBytes } from 'node:crypto';
-import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { lstat, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { NO_KEYS } from '../check/identity/jwks.ts';
 import type { Log } from '../check/log.ts';
-import { type FilterFile, filterPath, keysIn, NO_KEYS } from '../generate/envoy/filter-files.ts';
+import { type FilterFile, filterPath, keysIn } from '../generate/envoy/filter-files.ts';
 import { PushError } from '../server/edge-caches.ts';
 import { readStats } from './admin-stats.ts';
 
@@ -59,7 +60,7 @@ export class FedFile {
    * it; else with what asks the authorizer. @throws where it cannot be written
    */
   async prepare(): Promise<void> {
-    const text = await readFile(this.#path, 'utf8').catch(() => '');
+    const text = (await isOwn(this.#path)) ? await readFile(this.#path, 'utf8').catch(() => '') : '';
     const version = /"version_info":"([\w-]+)"/.exec(text)?.[1];
     const jwks = keysIn(text);
     if (version === undefined || this.#file.content(version, jwks) !== text) return this.#write(this.#file.content);
@@ -240,6 +241,13 @@ export class FedFile {
     if (error instanceof UnreachableError) await this.look();
     else await this.push().catch(() => {});
   }
+}
+
+/** A file of this user's alone, and no way to another: Envoy runs what stands there. */
+async function isOwn(path: string): Promise<boolean> {
+  const found = await lstat(path).catch(() => undefined);
+  if (!found?.isFile() || found.nlink !== 1 || (found.mode & 0o022) !== 0) return false;
+  return found.uid === (process.getuid?.() ?? found.uid);
 }
 
 /** What Envoy says of one resource (1.40). */

@@ -4,7 +4,7 @@ import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { KeyChanges } from '../check/identity/jwks.ts';
 import type { Log } from '../check/log.ts';
-import { type Address, formatAddress } from '../config/config.ts';
+import { type Address, formatAddress, reachableAddress } from '../config/config.ts';
 import { filterFiles, formerFile } from '../generate/envoy/filter-files.ts';
 import type { Plan } from '../generate/plan.ts';
 import { type EdgeCaches, PushError } from '../server/edge-caches.ts';
@@ -128,7 +128,7 @@ async function prepareFolder(folder: string): Promise<string[]> {
     const own = process.getuid?.();
     if ((own !== undefined && uid !== own) || (mode & 0o022) !== 0)
       throw new FilterFolderError(
-        `--envoy-config: others may write into ${folder}, and Envoy would run what they write. Name a folder that does not exist yet, or take it for this user alone: chmod 700`,
+        `--envoy-config: others may write into ${folder}, and Envoy would run what they write. Name a folder that does not exist yet, or empty it and take it for this user alone: chmod 700`,
       );
     // Of a process that ended in the middle of a write.
     const names = await readdir(folder);
@@ -144,8 +144,6 @@ async function prepareFolder(folder: string): Promise<string[]> {
 }
 
 /** Undefined where Envoy chooses the port. */
-function adminUrl({ host, port }: Address): string | undefined {
-  if (port === 0) return undefined;
-  const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
-  return `http://${formatAddress({ host: reachable, port })}`;
+function adminUrl(admin: Address): string | undefined {
+  return admin.port === 0 ? undefined : `http://${formatAddress(reachableAddress(admin))}`;
 }

@@ -10,13 +10,13 @@ export function endWithThisProcess(pid: number, folder: string): () => void {
   return afterThisProcess('kill -TERM "$0"; rm -rf -- "$1"', [String(pid), folder]);
 }
 
-/** Removes `folder` when this process is gone, also by SIGKILL. */
-export function removeWithThisProcess(folder: string): void {
-  afterThisProcess('rm -rf -- "$0"', [folder]);
+/** Removes `folder` when this process is gone, also by SIGKILL. @returns how to call it off, where it is gone before. */
+export function removeWithThisProcess(folder: string): () => Promise<void> {
+  return afterThisProcess('rm -rf -- "$0"', [folder]);
 }
 
 /** The shell waits for the end of a pipe that only this process holds open. */
-function afterThisProcess(command: string, args: readonly string[]): () => void {
+function afterThisProcess(command: string, args: readonly string[]): () => Promise<void> {
   const shell = spawn('/bin/sh', ['-c', `read -r _; ${command}`, ...args], {
     stdio: ['pipe', 'ignore', 'ignore'],
     detached: true,
@@ -25,7 +25,11 @@ function afterThisProcess(command: string, args: readonly string[]): () => void 
   shell.on('error', () => {});
   shell.stdin.on('error', () => {});
   shell.unref();
-  return () => {
-    shell.kill('SIGKILL');
-  };
+  return () =>
+    new Promise((resolve) => {
+      if (shell.exitCode !== null || shell.signalCode !== null || shell.pid === undefined) return resolve();
+      shell.ref();
+      shell.once('exit', () => resolve());
+      shell.kill('SIGKILL');
+    });
 }

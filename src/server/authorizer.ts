@@ -5,7 +5,7 @@ import type { Verifier } from '../check/identity/identity.ts';
 import type { KeyChanges } from '../check/identity/jwks.ts';
 import type { Log } from '../check/log.ts';
 import type { Address, Config } from '../config/config.ts';
-import { type EdgeCaches, NO_EDGE_CACHES } from './edge-caches.ts';
+import { type EdgeCaches, NO_EDGE_CACHES, type Revoked } from './edge-caches.ts';
 import { listenGrpc } from './grpc.ts';
 import { listenHttp } from './http.ts';
 import { ListenError } from './listen.ts';
@@ -18,15 +18,7 @@ export interface AuthorizerOptions {
   /** Default: this authorizer feeds no Envoy. */
   readonly edgeCaches?: EdgeCaches;
   /** Who asks Ory about sessions and opaque tokens; default: this process. */
-  readonly elsewhere?: Verifier;
-}
-
-/** What a revocation has come to; what the authorizer itself remembered is forgotten in any case. */
-export interface Revoked {
-  /** `none`: this authorizer feeds no Envoy. */
-  readonly edgeCaches: 'emptied' | 'none';
-  /** For how long Envoys may still go by what they remember: 0 where they were emptied. */
-  readonly rememberedForMs: number;
+  readonly oryVerifier?: Verifier;
 }
 
 export interface Authorizer {
@@ -54,9 +46,9 @@ export interface Authorizer {
 /** @throws {ListenError} */
 export async function startAuthorizer(
   config: Config,
-  { log, clock = Date.now, edgeCaches = NO_EDGE_CACHES, elsewhere }: AuthorizerOptions,
+  { log, clock = Date.now, edgeCaches = NO_EDGE_CACHES, oryVerifier }: AuthorizerOptions,
 ): Promise<Authorizer> {
-  const policies = new Policies(config, { log, clock, elsewhere });
+  const policies = new Policies(config, { log, clock, oryVerifier });
   const listeners = await listenOnBoth(config, policies, log).catch(async (error: unknown) => {
     await policies.close();
     throw error;
@@ -71,9 +63,7 @@ export async function startAuthorizer(
     async revoke(revocation) {
       // First: an emptied edge cache asks here at once.
       policies.forget(revocation);
-      if (edgeCaches.fed === 0) return { edgeCaches: 'none', rememberedForMs: policies.edgeTtlMs };
-      await pushes.empty();
-      return { edgeCaches: 'emptied', rememberedForMs: 0 };
+      return await pushes.revoked(policies.edgeTtlMs);
     },
     async close(graceMs = 10_000) {
       await Promise.all([listeners.http.close(graceMs), listeners.grpc.close(graceMs)]);

@@ -7,6 +7,14 @@ export interface EdgeCaches {
   empty(): Promise<void>;
 }
 
+/** What a revocation has come to; what the authorizer itself remembered is forgotten in any case. */
+export interface Revoked {
+  /** `none`: this authorizer feeds no Envoy. */
+  readonly edgeCaches: 'emptied' | 'none';
+  /** For how long Envoys may still go by what they remember: 0 where they were emptied. */
+  readonly rememberedForMs: number;
+}
+
 /** Envoy did not take what was pushed: what it remembers may still be there. The message is for people, without ids. */
 export class PushError extends Error {
   override readonly name = 'PushError';

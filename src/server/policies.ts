@@ -29,7 +29,7 @@ interface Options {
   readonly log: Log;
   readonly clock: Clock;
   /** Who asks Ory about sessions and opaque tokens; undefined: this process. */
-  readonly elsewhere?: Verifier | undefined;
+  readonly oryVerifier?: Verifier | undefined;
 }
 
 /** What verifies credentials and remembers them; policies that ask the same servers in the same way share one. */
@@ -93,8 +93,7 @@ export class Policies {
 
   /** For how long an Envoy may go by a yes of any of them. */
   get edgeTtlMs(): number {
-    const all = [this.#current, ...this.#named.values()].map(({ config: { cache } }) => cache);
-    return Math.max(...all.map(({ edgeTtlMs, ttlMs }) => Math.min(edgeTtlMs, ttlMs)));
+    return Math.max(...[this.#current, ...this.#named.values()].map(({ config }) => edgeMemoryMs(config)));
   }
 
   async close(): Promise<void> {
@@ -132,6 +131,11 @@ export class Policies {
   }
 }
 
+/** For how long an Envoy may go by a yes at most. */
+export function edgeMemoryMs({ cache }: Config): number {
+  return Math.min(cache.edgeTtlMs, cache.ttlMs);
+}
+
 /** Everything that {@link createVerification} reads. */
 function verificationKey({ sessions, tokens, cache, oryTimeoutMs, identityHeaders }: Config): string {
   const { ttlMs, negativeTtlMs, staleIfErrorMs, maxEntries } = cache;
@@ -150,7 +154,7 @@ function verificationKey({ sessions, tokens, cache, oryTimeoutMs, identityHeader
 /** `client`: what stands in for Ory where nobody is to be asked. */
 export function createVerification(
   { sessions, tokens, cache, oryTimeoutMs, identityHeaders }: Config,
-  { log, clock, elsewhere }: Options,
+  { log, clock, oryVerifier }: Options,
   client: OryClient = createOryClient(oryTimeoutMs),
 ): Verification {
   const throttled = new ThrottledLog(log, clock);
@@ -164,13 +168,13 @@ export function createVerification(
       verifiers: {
         session:
           sessions &&
-          (elsewhere ??
+          (oryVerifier ??
             createKratosVerifier({
               kratosUrl: sessions.kratosUrl,
               keep: createKeep(sessionPaths(identityHeaders)),
               ...asking,
             })),
-        token: tokens && jwks && createTokenVerifier(tokens, jwks, { ...asking, elsewhere }),
+        token: tokens && jwks && createTokenVerifier(tokens, jwks, { ...asking, oryVerifier }),
       },
     },
     timeoutMs: oryTimeoutMs,
@@ -183,17 +187,18 @@ interface Asking {
   readonly client: OryClient;
   readonly clock: Clock;
   readonly log: ThrottledLog;
-  readonly elsewhere: Verifier | undefined;
+  readonly oryVerifier: Verifier | undefined;
 }
 
 function createTokenVerifier(
   { issuer, clockSkewMs, introspection }: TokenSettings,
   jwks: Jwks,
-  { elsewhere, ...asking }: Asking,
+  { oryVerifier, ...asking }: Asking,
 ): Verifier {
   return createAccessTokenVerifier({
     jwt: createJwtVerifier({ issuer, clockSkewMs, jwks, clock: asking.clock }),
     opaque:
-      introspection && (elsewhere ?? createIntrospectionVerifier({ ...introspection, issuer, clockSkewMs, ...asking })),
+      introspection &&
+      (oryVerifier ?? createIntrospectionVerifier({ ...introspection, issuer, clockSkewMs, ...asking })),
   });
 }

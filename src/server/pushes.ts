@@ -1,5 +1,5 @@
 // Emptying the edge caches for many revocations at once. No I/O of its own.
-import type { EdgeCaches } from './edge-caches.ts';
+import type { EdgeCaches, Revoked } from './edge-caches.ts';
 
 /**
  * One push under way, and one more behind it for all that come meanwhile. Whoever asks is answered by a push that began
@@ -12,6 +12,16 @@ export class Pushes {
 
   constructor(edgeCaches: EdgeCaches) {
     this.#edgeCaches = edgeCaches;
+  }
+
+  /**
+   * After the identity cache has forgotten. `rememberedForMs`: where no Envoy is fed, for how long one may go by a yes.
+   * @throws {PushError}
+   */
+  async revoked(rememberedForMs: number): Promise<Revoked> {
+    if (this.#edgeCaches.fed === 0) return { edgeCaches: 'none', rememberedForMs };
+    await this.empty();
+    return { edgeCaches: 'emptied', rememberedForMs: 0 };
   }
 
   /** @throws {PushError} */

@@ -428,8 +428,8 @@ export const REMOVALS: readonly Removal[] = [
   {
     id: 14,
     what: 'the emptying of the edge caches',
-    file: 'src/server/authorizer.ts',
-    from: '      await pushes.empty();\n',
+    file: 'src/server/pushes.ts',
+    from: '    await this.empty();\n',
     to: '',
     test: 'revocation.test.ts',
     name: 'what Envoy remembers of a session is gone when its revocation is answered',
@@ -550,6 +550,15 @@ export const REMOVALS: readonly Removal[] = [
     to: "      this.#keys = undefined;\n      log.warn(url, { endpoint: url, reason: 'jwks_unavailable', cause }, 'the issuer gave no keys');\n",
     test: 'cache.test.ts',
     name: 'the last good keys are used for an hour',
+  },
+  {
+    id: 'filter-files',
+    what: 'the look at who else may write a file',
+    file: 'src/edge/fed-file.ts',
+    from: '(await isOwn(this.#path)) ?',
+    to: 'true ?',
+    test: 'filter-files.test.ts',
+    name: 'keeps no file that leads elsewhere or that others may write, whatever stands in it',
   },
   {
     id: 'filter-files',

@@ -1,6 +1,6 @@
 // What is given to Envoy by file empties its cache; and where Envoy does not take it, that is an error that is said, and
 // mended. Envoy itself, its files and its admin port are what goes wrong here.
-import { chmod, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, link, lstat, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { readStats } from '../../../src/edge/admin-stats.ts';
@@ -272,6 +272,46 @@ describe(attack('filter-files'), () => {
       await feed.replace([{ plan: makePlan(edge.config), keys: undefined }]);
       for (const name of await readdir(folder)) expect((await stat(join(folder, name))).mode & 0o777).toBe(0o640);
       feed.close();
+    });
+
+    it('keeps no file that leads elsewhere or that others may write, whatever stands in it', async () => {
+      const folder = join(edge.folder, 'planted');
+      const open = () =>
+        FilterFeed.open({ folder, admin: edge.config.edge.admin, log: { info() {}, warn() {}, error() {} } });
+      const policies = [{ plan: makePlan(edge.config), keys: undefined }];
+      const before = await open();
+      await before.replace(policies);
+      before.close();
+      const names = await readdir(folder);
+      const texts = await Promise.all(names.map((name) => readFile(join(folder, name), 'utf8')));
+      const target = join(edge.folder, 'target');
+      const plants: ((path: string, text: string) => Promise<void>)[] = [
+        async (path, text) => {
+          await writeFile(target, text);
+          await symlink(target, path);
+        },
+        async (path, text) => {
+          await writeFile(target, text);
+          await link(target, path);
+        },
+        async (path, text) => {
+          await writeFile(path, text);
+          await chmod(path, 0o666);
+        },
+      ];
+      for (const plant of plants) {
+        for (const [i, name] of names.entries()) {
+          await rm(target, { force: true });
+          await rm(join(folder, name), { force: true });
+          await plant(join(folder, name), texts[i] ?? '');
+          const feed = await open();
+          await feed.replace(policies);
+          feed.close();
+          const { nlink, mode } = await lstat(join(folder, name));
+          expect([(await lstat(join(folder, name))).isFile(), nlink, mode & 0o777]).toEqual([true, 1, 0o600]);
+          expect(await readFile(join(folder, name), 'utf8')).not.toBe(texts[i]);
+        }
+      }
     });
 
     it('has no keys and no memory for an Envoy of the configuration before', async () => {

@@ -224,7 +224,7 @@ function readKeySet(text: string): KeySet | undefined {
 }
 
 /** No keys, as a JWKS (RFC 7517, section 5). */
-const NO_KEYS = '{"keys":[]}';
+export const NO_KEYS = '{"keys":[]}';
 
 /** What of a key a verifier needs (RFC 7518, section 6; RFC 8037, section 2): nothing private, nothing else. */
 const PUBLISHED = ['kty', 'kid', 'alg', 'crv', 'x', 'y', 'n', 'e'] as const;

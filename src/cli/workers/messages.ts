@@ -20,6 +20,8 @@ export type ToWorker =
     }
   | { readonly kind: 'answer'; readonly id: number; readonly answer: Answer }
   | { readonly kind: 'forget'; readonly id: number; readonly revocation: Revocation }
+  /** The issuer has other keys: they are fetched, so that no worker goes by one that was removed. */
+  | { readonly kind: 'keys' }
   | { readonly kind: 'not-serving' }
   | { readonly kind: 'close' };
 

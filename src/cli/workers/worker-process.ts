@@ -86,6 +86,10 @@ export class WorkerProcess implements Running {
     this.#forgotten.delete(id);
   }
 
+  fetchKeys(): void {
+    this.#tell({ kind: 'keys' });
+  }
+
   notServing(): void {
     this.#tell({ kind: 'not-serving' });
   }

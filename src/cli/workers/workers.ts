@@ -5,7 +5,7 @@ import type { Log } from '../../check/log.ts';
 import type { Config } from '../../config/config.ts';
 import type { Authorizer } from '../../server/authorizer.ts';
 import { type EdgeCaches, NO_EDGE_CACHES } from '../../server/edge-caches.ts';
-import { createVerification } from '../../server/policies.ts';
+import { createVerification, edgeMemoryMs } from '../../server/policies.ts';
 import { Pushes } from '../../server/pushes.ts';
 import { Part } from '../up/part.ts';
 import { answerQuestion } from './answer.ts';
@@ -48,6 +48,9 @@ export async function startWorkers(config: Config, options: WorkersOptions): Pro
     await verification.close();
     throw error;
   });
+  // And the other way round: a key that Envoy has no more must not live on in a worker. The first time tells what is there.
+  let told = 0;
+  const unwatch = edgeCaches.fed > 0 ? verification.keys?.watch(() => told++ > 0 && pool.fetchKeys()) : undefined;
   const pushes = new Pushes(edgeCaches);
   return {
     ...addresses,
@@ -58,12 +61,10 @@ export async function startWorkers(config: Config, options: WorkersOptions): Pro
       // Here first: a worker that has forgotten asks here at once. Then all of them: an emptied edge cache asks them.
       cache.forget(revocation);
       await pool.forget(revocation);
-      const { edgeTtlMs, ttlMs } = config.cache;
-      if (edgeCaches.fed === 0) return { edgeCaches: 'none', rememberedForMs: Math.min(edgeTtlMs, ttlMs) };
-      await pushes.empty();
-      return { edgeCaches: 'emptied', rememberedForMs: 0 };
+      return await pushes.revoked(edgeMemoryMs(config));
     },
     async close() {
+      unwatch?.();
       await pool.stop();
       await verification.close();
     },
@@ -107,6 +108,10 @@ class Pool {
 
   get ready(): boolean {
     return this.#parts.every((part) => part.running !== undefined);
+  }
+
+  fetchKeys(): void {
+    for (const worker of this.#up) worker.fetchKeys();
   }
 
   notServing(): void {

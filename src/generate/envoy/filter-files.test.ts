@@ -1,9 +1,10 @@
 // The filters by file: named by their settings, other content with each version, and what holds without a file.
 import { describe, expect, test } from 'vitest';
+import { NO_KEYS } from '../../check/identity/jwks.ts';
 import { parseConfig } from '../../config/load.ts';
 import { makePlan, makeSteadyPlan, type Plan } from '../plan.ts';
 import { generateEnvoy } from './emit.ts';
-import { filterFiles, filterPath, keysIn, NO_KEYS } from './filter-files.ts';
+import { filterFiles, filterPath, keysIn } from './filter-files.ts';
 import type { Block } from './yaml.ts';
 
 const RULES = `

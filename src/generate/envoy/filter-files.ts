@@ -1,6 +1,7 @@
 // The filters that Envoy reads from files which the authorizer writes: jwt_authn with the authorizer's own keys, and the edge
 // cache's script. Other content is in force within milliseconds, without a dropped connection, and what the filter
 // remembered before it is gone. No I/O.
+import { NO_KEYS } from '../../check/identity/jwks.ts';
 import type { Plan } from '../plan.ts';
 import { digest, discoveryResponse, fromFile } from './discovery-response.ts';
 import { EDGE_CACHE_TYPE, edgeCacheConfig, edgeCacheScript } from './edge-cache.ts';
@@ -36,6 +37,7 @@ export function filterFiles(plan: Plan): FilterFile[] {
       kind: 'keys',
       name,
       content: (version, jwks) =>
+        // Envoy refuses a set without keys, and would keep the one before it.
         jwks === NO_KEYS
           ? asking(version)
           : response(name, version, withVersion(jwtAuthnWithKeys(tokens, jwks), version)),
@@ -77,9 +79,6 @@ function askingContent(kind: FilterFile['kind'], name: string): FilterFile['aski
 function withVersion(config: Block, version: string): Block {
   return { ...config, requirement_map: { ...(config['requirement_map'] as Block), [version]: ASK } };
 }
-
-/** Envoy refuses a set without keys, and would keep the one before it: such a file has none at all. */
-export const NO_KEYS = '{"keys":[]}';
 
 /** The keys in the content of a file. */
 export function keysIn(content: string): string {

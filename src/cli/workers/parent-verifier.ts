@@ -6,7 +6,7 @@ import { isShort } from '../../check/identity/cache/memory.ts';
 import type { Enough, Identity, Verification, Verifier } from '../../check/identity/identity.ts';
 import type { Answer, Question } from './messages.ts';
 
-export class Elsewhere implements Verifier {
+export class ParentVerifier implements Verifier {
   readonly #send: (id: number, question: Question) => void;
   readonly #waiting = new Map<number, (answer: Answer) => void>();
   #last = 0;

@@ -5,7 +5,7 @@ import { IdentityCache } from '../../check/identity/cache/memory.ts';
 import { type Enough, unavailable, type Verification, type Verifier } from '../../check/identity/identity.ts';
 import { TurnedClock } from '../../check/testing/turned-clock.ts';
 import { answerQuestion } from './answer.ts';
-import { Elsewhere } from './elsewhere.ts';
+import { ParentVerifier } from './parent-verifier.ts';
 
 const cookie: Credential = { kind: 'session_cookie', value: 'ory_kratos_session=x' };
 const atLevel2: Enough = (identity) =>
@@ -42,7 +42,7 @@ function rig({ staleIfErrorMs = 0 } = {}) {
   const parent = new IdentityCache(options);
   const worker = () => {
     const cache = new IdentityCache(options);
-    const elsewhere: Elsewhere = new Elsewhere((id, question) => {
+    const elsewhere: ParentVerifier = new ParentVerifier((id, question) => {
       void answerQuestion(structuredClone(question), {
         cache: parent,
         verifiers: { session, token: undefined },
