@@ -186,7 +186,7 @@ afterAll(async () => {
   await ory?.close();
 });
 
-it.each(ENDINGS)('$name', async ({ name, make }) => {
+it.each(ENDINGS)('where $name, it is let in for no longer than the page says', async ({ name, make }) => {
   const longest = await Promise.all(
     WAYS.map(async (way) => {
       const cases: Case[] = [];
