@@ -104,7 +104,7 @@ describe('the pages', () => {
 
   it('ARCHITECTURE.md names files that are there', () => {
     const names = [
-      ...read('ARCHITECTURE.md').matchAll(/`((?:src|check|config|generate|server|edge|cli|dev)\/[\w./-]+)`/g),
+      ...read('ARCHITECTURE.md').matchAll(/`((?:src|admin|check|config|generate|server|edge|cli|dev)\/[\w./-]+)`/g),
     ].map(([, name = '']) => name);
     expect(names.length).toBeGreaterThan(20);
     for (const name of names)
