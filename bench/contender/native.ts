@@ -86,10 +86,13 @@ function jwtFilter(issuer: string, jwks: string): Json {
   };
 }
 
-/** A rule that takes tokens, as `generate envoy` has it: without a cache, since that outlives the removal of a key. */
+/**
+ * A rule that takes tokens, as `generate envoy` has it where Envoy fetches the keys itself: without a cache, since that
+ * outlives the removal of a key. With `--envoy-config` there is one.
+ */
 export const nativeToken: Contender = {
   id: 'native-token',
-  title: 'token rule as generated (native, nothing cached)',
+  title: 'token rule (native, keys fetched, nothing cached)',
   credential: 'JWT',
   identifies: true,
   refuses: false,

@@ -7,7 +7,7 @@ import { type Results, readResults } from './results.ts';
 import { sectionsOf } from './sections.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-const PAGES = ['docs/performance.md', 'README.md'];
+export const PAGES = ['docs/performance.md', 'README.md'];
 const PICTURES = 'docs/performance';
 
 /** What stands between `<!-- bench:NAME -->` and its end; a marker that nothing was found for is left as it is. */

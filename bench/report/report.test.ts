@@ -1,11 +1,12 @@
 // What the bench found reaches the pages as it is: the tables, the plots, the targets, and that no page has drifted.
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import type { Compared } from '../part/compare.ts';
-import { pagesOf, withSections } from './page.ts';
+import { PAGES, pagesOf, withSections } from './page.ts';
 import { plotSvg } from './plot.ts';
-import type { Circumstances, ComparedField, Results } from './results.ts';
+import { type Circumstances, type ComparedField, PARTS, type Results, readResults } from './results.ts';
 import { sectionsOf } from './sections.ts';
 import { ratiosOf, seriesOf } from './statistics.ts';
 import { figure, spread, table } from './table.ts';
@@ -116,8 +117,33 @@ describe('pages', () => {
     expect(withSections(page, new Map([['a', '$& new']]))).toBe(page.replace('old', () => '$& new'));
   });
 
+  const root = fileURLToPath(new URL('../../', import.meta.url));
+
+  test('every part has its results, and nothing else is there', () => {
+    expect(readdirSync(`${root}bench/results`).sort()).toEqual(PARTS.map((part) => `${part}.json`).sort());
+  });
+
+  test('every marker of a page has its section, and every section a place', () => {
+    const markers = PAGES.flatMap((page) =>
+      [...readFileSync(`${root}${page}`, 'utf8').matchAll(/<!-- bench:(\S+) -->\n[\s\S]*?<!-- \/bench:\1 -->/g)].map(
+        ([, name]) => name,
+      ),
+    );
+    const all = PAGES.flatMap((page) => readFileSync(`${root}${page}`, 'utf8').match(/<!-- bench:/g) ?? []);
+    expect(markers.toSorted()).toEqual([...sectionsOf(readResults()).keys()].sort());
+    expect(all, 'each with its end').toHaveLength(markers.length);
+  });
+
+  test.each(PAGES)('every picture in %s is there, and a plot is one of the results', (page) => {
+    const made = [...pagesOf().keys()];
+    for (const [, target = ''] of readFileSync(`${root}${page}`, 'utf8').matchAll(/!\[[^\]]*\]\(([^)]+)\)/g)) {
+      const path = join(dirname(page), target);
+      expect(existsSync(`${root}${path}`), path).toBe(true);
+      if (path.startsWith('docs/performance/')) expect(made).toContain(path);
+    }
+  });
+
   test('the docs have the figures of bench/results, and no others', () => {
-    const root = fileURLToPath(new URL('../../', import.meta.url));
     for (const [path, content] of pagesOf()) {
       expect(existsSync(`${root}${path}`), `${path} is there`).toBe(true);
       expect(readFileSync(`${root}${path}`, 'utf8'), `${path}: run npm run bench -- --pages`).toBe(content);

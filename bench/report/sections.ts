@@ -10,9 +10,10 @@ export function sectionsOf(results: Results): ReadonlyMap<string, string> {
     ['targets', targetsTable(targetsOf(results))],
     ['headline', headline(results)],
     ['throughput', results.throughput && comparedTable(results.throughput)],
+    ['load', results.throughput && loadText(results.throughput)],
     ['latency', results.latency && latencyTable(results.latency)],
     ['people', results.people && peopleTable(results.people.fields)],
-    ['whoami', results.whoami && comparedTable(results.whoami)],
+    ['whoami', results.whoami && `A whoami takes ${results.whoami.whoamiMs} ms.\n\n${comparedTable(results.whoami)}`],
     ['paired', results.paired && pairedTable(results.paired)],
     ['memory', results.memory && memoryTable(results.memory.rows)],
     ['at-once', results['at-once'] && atOnceTable(results['at-once'])],
@@ -93,6 +94,10 @@ function comparedTable({ contenders, ...rest }: ComparedField & Circumstances): 
     ],
     [...rows, ...rest.missing.map(({ title, why }) => [title, `missing: ${why}`, '', '', '', '', '', ''])],
   );
+}
+
+function loadText({ rounds, seconds, connections, people }: ComparedField): string {
+  return `${rounds} rounds; in each, every contender is loaded for ${seconds} s over ${connections} connections, with the credentials of ${people.toLocaleString('en-US')} people.`;
 }
 
 function latencyTable({ contenders, missing }: ComparedField & Circumstances): string {

@@ -54,7 +54,7 @@ describe.each(ORYS)('with $name', ({ start }) => {
     it.each([
       ['a session token', login],
       ['a cookie', loginBrowser],
-    ])('a session that ended at Kratos, by %s, and no other', async (_, begin) => {
+    ])('a session that ended at Kratos is refused after its revocation, by %s, and no other', async (_, begin) => {
       const [gone, other] = [await begin(), await begin()];
       expect([await reason(gone.headers), await reason(other.headers)]).toEqual(['allowed', 'allowed']);
       await ory.revokeSession(gone.id);
@@ -63,7 +63,7 @@ describe.each(ORYS)('with $name', ({ start }) => {
       expect([await reason(gone.headers), await reason(other.headers)]).toEqual(['session_invalid', 'allowed']);
     });
 
-    it('a session that was logged out', async () => {
+    it('a session that was logged out is refused after its revocation', async () => {
       const { id, token } = await ory.login(person);
       used.push(id, token);
       const bearer: Lines = [['Authorization', `Bearer ${token}`]];
@@ -74,7 +74,7 @@ describe.each(ORYS)('with $name', ({ start }) => {
       expect(await reason(bearer)).toBe('session_invalid');
     });
 
-    it('every session of an identity that was switched off', async () => {
+    it('every session of an identity that was switched off is refused after its revocation', async () => {
       const somebody = await ory.createPerson();
       const both = [await login(somebody), await login(somebody)];
       const other = await login();
@@ -90,7 +90,7 @@ describe.each(ORYS)('with $name', ({ start }) => {
       expect(await all()).toEqual(['session_invalid', 'session_invalid', 'allowed']);
     });
 
-    it('an opaque token that was revoked at Hydra, by whom it stands for', async () => {
+    it('an opaque token that was revoked at Hydra is refused once whom it stands for is revoked', async () => {
       const client = await ory.createClient({ audience: [AUDIENCE], strategy: 'opaque' });
       const { accessToken } = await ory.authorizationCode(person, client, { audience: [AUDIENCE] });
       used.push(accessToken);
@@ -115,7 +115,7 @@ describe.each(ORYS)('with $name', ({ start }) => {
       expect([await reason(session.headers), await reason(jwt, '/api/x')]).toEqual(['allowed', 'allowed']);
     });
 
-    it('by the command, and everything at once', async () => {
+    it('the command revokes one session, or everything at once', async () => {
       const all = [await login(), await login()];
       for (const one of all) {
         expect(await reason(one.headers)).toBe('allowed');
@@ -132,7 +132,7 @@ describe.each(ORYS)('with $name', ({ start }) => {
       expect(await reason(all[1]?.headers ?? [])).toBe('session_invalid');
     });
 
-    it('and by nobody without the token', async () => {
+    it('nobody revokes without the token', async () => {
       const answer = await fetch(`${edges[transport].adminUrl}/revoke`, { method: 'POST', body: '{"all":true}' });
       expect(answer.status).toBe(401);
     });

@@ -186,7 +186,7 @@ afterAll(async () => {
   await ory?.close();
 });
 
-it.each(ENDINGS)('$name', async ({ name, make }) => {
+it.each(ENDINGS)('where $name, it is let in for no longer than the page says', async ({ name, make }) => {
   const longest = await Promise.all(
     WAYS.map(async (way) => {
       const cases: Case[] = [];
@@ -229,6 +229,7 @@ it('docs/staleness.md has these rows and bounds, and no figure beyond its bound'
       page.replace(SECTION, () => table()),
     );
   const [section = ''] = SECTION.exec(readFileSync(PAGE, 'utf8')) ?? [];
+  expect(page, 'to what the figures are exact').toContain(`asks anew ${PAUSE_MS} ms after its last answer`);
   expect(shape(section)).toBe(shape(table()));
   for (const line of section.split('\n').filter((one) => /\d\.\d\d s/.test(one))) {
     const figures = [...line.matchAll(/(\d+\.\d\d) s/g)].map(([, text]) => Number(text) * 1_000);

@@ -55,7 +55,7 @@ describe('with a real Ory', () => {
     expect(kratos.count(WHOAMI)).toBe(1);
   });
 
-  it('and so they do where each asks over a connection of its own, in both workers', async () => {
+  it('a thousand clients of one session make one whoami where each has a connection of its own, in both workers', async () => {
     const { token } = await ory.login(await ory.createPerson());
     kratos.reset();
     const { port } = new URL(two.http.authorizerUrl);

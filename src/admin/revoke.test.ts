@@ -63,7 +63,7 @@ describe('what it takes', () => {
     [`{"identity":"${SESSION}"}`, { kind: 'identity', id: SESSION }],
     ['{"identity":"a client, or Zoë"}', { kind: 'identity', id: 'a client, or Zoë' }],
     ['{"all":true}', { kind: 'all' }],
-  ])('%s', async (body, revocation) => {
+  ])('takes %s', async (body, revocation) => {
     const { send, revoked } = await rig();
     expect(await send(body)).toMatchObject({ status: '200', body: NOT_READ });
     expect(revoked).toEqual([revocation]);
@@ -77,12 +77,12 @@ describe('what it takes', () => {
       ['content-type: application/json', 'user-agent: Go-http-client/1.1', 'accept-encoding: gzip'],
     ],
     ['a charset', ['content-type: application/json; charset=utf-8']],
-  ])('a request with %s', async (_, headers, bearer = BEARER) => {
+  ])('takes a request with %s', async (_, headers, bearer = BEARER) => {
     const { send } = await rig();
     expect((await send('{"all":true}', [bearer, ...headers])).status).toBe('200');
   });
 
-  test('a body in chunks', async () => {
+  test('takes a body in chunks', async () => {
     const { address, revoked } = await rig();
     const bytes = `POST /revoke?x HTTP/1.1\r\nhost: a\r\nconnection: close\r\n${BEARER}\r\ntransfer-encoding: chunked\r\n\r\n7\r\n{"all":\r\n5\r\ntrue}\r\n0\r\n\r\n`;
     expect(read(await exchange(address, bytes)).status).toBe('200');
@@ -118,7 +118,7 @@ describe('what it takes', () => {
     ['{"identity":"\\ud800"}', 'not an id'],
     ['{"identity":7}', 'not an id'],
     [`{"identity":"${'a'.repeat(513)}"}`, 'not an id'],
-  ])('but not %s', async (body, problem) => {
+  ])('refuses %s with 400', async (body, problem) => {
     const { send, revoked } = await rig();
     const answer = await send(body);
     expect([answer.status, answer.body['status']]).toEqual(['400', 'refused']);
@@ -127,7 +127,7 @@ describe('what it takes', () => {
     expect(revoked).toEqual([]);
   });
 
-  test('nor bytes that are no text', async () => {
+  test('bytes that are no text are refused with 400', async () => {
     const { address } = await rig();
     const body = '{"identity":"\xff"}';
     const head = `POST /revoke HTTP/1.1\r\nhost: a\r\nconnection: close\r\n${BEARER}\r\ncontent-length: ${body.length}\r\n\r\n`;
@@ -151,7 +151,7 @@ describe('who may', () => {
     ['it in another header', [`x-api-key: ${TOKEN}`]],
   ] as const;
 
-  test.each(NOBODY)('%s: 401, whatever the body', async (_, headers) => {
+  test.each(NOBODY)('%s is answered with 401, whatever the body', async (_, headers) => {
     const { send, revoked, log } = await rig();
     for (const body of ['{"all":true}', 'x'.repeat(9_000)]) {
       const answer = await send(body, headers);
@@ -203,20 +203,23 @@ describe('who may', () => {
 });
 
 describe('what it answers', () => {
-  test.each(['GET', 'HEAD', 'PUT', 'DELETE', 'OPTIONS'])('%s: 405, with POST for it', async (method) => {
-    const { send, revoked } = await rig();
-    const answer = await send('', [BEARER], `${method} /revoke`);
-    expect(answer.status).toBe('405');
-    expect(answer.head).toMatch(/\r\nallow: POST\r\n/i);
-    expect(revoked).toEqual([]);
-  });
+  test.each(['GET', 'HEAD', 'PUT', 'DELETE', 'OPTIONS'])(
+    '%s is answered with 405, which names POST',
+    async (method) => {
+      const { send, revoked } = await rig();
+      const answer = await send('', [BEARER], `${method} /revoke`);
+      expect(answer.status).toBe('405');
+      expect(answer.head).toMatch(/\r\nallow: POST\r\n/i);
+      expect(revoked).toEqual([]);
+    },
+  );
 
-  test.each(['/revoke/', '/Revoke', '//revoke', '/%72evoke'])('%s: 404', async (path) => {
+  test.each(['/revoke/', '/Revoke', '//revoke', '/%72evoke'])('%s is not the path: 404', async (path) => {
     const { send } = await rig();
     expect((await send('{"all":true}', [BEARER], `POST ${path}`)).status).toBe('404');
   });
 
-  test('a large body: 413, said beforehand or not', async () => {
+  test('a large body is answered with 413, said beforehand or not', async () => {
     const { address, send, revoked } = await rig();
     expect((await send(`{"identity":"${'a'.repeat(4_096)}"}`)).status).toBe('413');
     const client = await dial(address);
@@ -226,7 +229,7 @@ describe('what it answers', () => {
     expect(revoked).toEqual([]);
   });
 
-  test('a slow body: 408, and the connection is gone', async () => {
+  test('a slow body is answered with 408, and the connection is gone', async () => {
     const { address, revoked } = await rig({ requestMs: 200 });
     const client = await dial(address);
     client.socket.write(`POST /revoke HTTP/1.1\r\nhost: a\r\n${BEARER}\r\ncontent-length: 12\r\n\r\n{"all"`);
@@ -244,7 +247,7 @@ describe('what it answers', () => {
     expect(revoked.length).toBe(1);
   });
 
-  test('without an Envoy that is fed: for how long one may still remember', async () => {
+  test('without an Envoy that is fed, the answer says for how long one may still remember', async () => {
     const { send } = await rig({ answer: async () => ({ edgeCaches: 'none', rememberedForMs: 30_000 }) });
     expect(await send('{"all":true}')).toMatchObject({
       status: '200',
@@ -252,7 +255,7 @@ describe('what it answers', () => {
     });
   });
 
-  test('a push that Envoy did not take: 503, and Kratos tries again', async () => {
+  test('a push that Envoy did not take is answered with 503, so that Kratos tries again', async () => {
     const { send, log } = await rig({ answer: () => Promise.reject(new PushError('Envoy refused it')) });
     const answer = await send(`{"session":"${SESSION}"}`);
     expect(answer).toMatchObject({ status: '503', body: { status: 'failed' } });
@@ -261,19 +264,19 @@ describe('what it answers', () => {
     expect(log.text).toContain('could not be emptied');
   });
 
-  test('a fault of its own: 503, and nothing of it', async () => {
+  test('a fault of its own is answered with 503, and nothing of it is said', async () => {
     const { send, log } = await rig({ answer: () => Promise.reject(new Error(`canary ${SESSION}`)) });
     const answer = await send(`{"session":"${SESSION}"}`);
     expect(answer.status).toBe('503');
     expect(JSON.stringify(answer.body) + log.text).not.toMatch(new RegExp(`canary|${SESSION}`));
   });
 
-  test('before the authorizer runs: 503', async () => {
+  test('before the authorizer runs, the answer is 503', async () => {
     const { send } = await rig({ answer: () => undefined });
     expect(await send('{"all":true}')).toMatchObject({ status: '503', body: { status: 'failed' } });
   });
 
-  test('no token and no id in the log', async () => {
+  test('the log has no token and no id', async () => {
     const { send, log } = await rig();
     await send(`{"session":"${SESSION}"}`);
     await send('{"identity":"canary"}');

@@ -98,7 +98,7 @@ export interface Plan {
   readonly corsOrigins: readonly string[];
 }
 
-/** What an edge in front of the authorizer does, rule by rule. */
+/** What an edge in front of the authorizer does, rule by rule: for `generate envoy` and `serve`, whose rules stay. */
 export function makePlan(config: Config): Plan {
   const obstacle = obstacleOf(config);
   const rules = config.rules.map((rule) => planRule(rule, config, obstacle));
@@ -123,7 +123,10 @@ export function makePlan(config: Config): Plan {
   };
 }
 
-/** For an edge whose rules change under open connections: the edge cache is there, whether a rule has use for it or not. */
+/**
+ * For `up`, whose rules change under open connections: the edge cache is there, whether a rule has use for it or not, so
+ * that the listener stays as it is.
+ */
 export function makeSteadyPlan(config: Config): Plan {
   return { ...makePlan(config), edgeCache: edgeCacheOf(config) };
 }

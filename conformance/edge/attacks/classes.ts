@@ -168,7 +168,8 @@ export const CLASSES: readonly AttackClass[] = [
     id: 12,
     attack: 'A decision that is cached without its rule',
     precedent: 'CVE-2021-32701',
-    defence: 'Identities are remembered, verdicts never: each check runs its own rule',
+    defence:
+      'The authorizer remembers identities, never verdicts: each check runs its own rule. Envoy remembers a yes under its rule and credential alone (row 35)',
     where: ['src/check/decide.ts', 'src/check/identity/cache/memory.ts'],
     tests: [
       'cache.test.ts: a session that one rule let in is judged anew by each other rule',

@@ -203,7 +203,7 @@ describe.each(TRANSPORTS)('over %s', (transport) => {
     expect(asked.length).toBe(2);
   });
 
-  it('nor behind a slow authorizer', async () => {
+  it('a lifetime counts from before the check: behind a slow authorizer nothing is left of it', async () => {
     const lines = fresh();
     const from = Date.now();
     let say = () => {};

@@ -94,7 +94,7 @@ describe.skipIf(process.platform !== 'linux' || compiler === undefined)('with a 
     expect(await isHit(value, 'by-day')).toBe(false);
   });
 
-  it('and is over when it goes forward', async () => {
+  it('without a clock that nobody sets, a yes is over when the time of day goes forward', async () => {
     const value = session(rig, 'ada');
     setClock(0);
     await warm(rig, '/admin/x', token(value), 'by-day');
@@ -107,7 +107,7 @@ describe.skipIf(process.platform !== 'linux' || compiler === undefined)('with a 
   it.each([
     ['nobody asks meanwhile', false],
     ['others ask meanwhile', true],
-  ])('nor does what was on its way when it went back live longer: %s', async (_, meanwhile) => {
+  ])('what was on its way when the time of day went back lives no longer: %s', async (_, meanwhile) => {
     const value = session(rig, 'ada');
     setClock(HOUR_MS);
     const held: (() => void)[] = [];

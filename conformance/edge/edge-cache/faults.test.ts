@@ -118,7 +118,7 @@ describe.each(TRANSPORTS)('over %s', (transport) => {
     expect(wrong).toEqual([]);
   }, 240_000);
 
-  it('nor does it let in whoever was remembered for longer', async () => {
+  it('an error at any statement lets nobody in for longer than was remembered', async () => {
     const endsMs = Date.now() + 4_000;
     const value = session(rig, 'eve', { expires_at: new Date(endsMs).toISOString() });
     await eachCopy(async ({ name }) => {

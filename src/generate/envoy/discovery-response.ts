@@ -19,11 +19,18 @@ export function discoveryResponse(kind: keyof typeof TYPES, version: string, res
   });
 }
 
-/** Read again whenever a file is renamed onto this one. Without a bound: a listener never serves before it has routes. */
+/**
+ * The source of clusters, listeners, routes or a filter: read again whenever a file is renamed onto this one. Without a
+ * bound: a listener never serves before it has its routes. A filter with a default does not wait.
+ */
 export function fromFile(path: string): Block {
   return { path_config_source: { path }, initial_fetch_timeout: '0s', resource_api_version: 'V3' };
 }
 
+/**
+ * 12 hex digits (48 bits) of SHA-256, for a name. It tells versions of one policy's parts apart, a handful at a time, and is
+ * no defence: whoever could choose two that meet writes the policy anyway.
+ */
 export function digest(value: Value): string {
   return createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, 12);
 }

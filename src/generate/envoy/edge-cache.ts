@@ -22,6 +22,7 @@ export function edgeCacheFilter(plan: Plan): Block[] {
 
 export const EDGE_CACHE_TYPE = 'type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua';
 
+/** The Lua filter with a script: the whole one, or one that does nothing, so that the authorizer is asked. */
 export function edgeCacheConfig(script: string): Block {
   return {
     '@type': EDGE_CACHE_TYPE,

@@ -1,4 +1,5 @@
-// The HTTP filters: jwt_authn where a rule takes tokens, ext_authz, router. No I/O.
+// The HTTP filters, in order: jwt_authn where a rule takes tokens, RBAC for Envoy's own yes, the edge cache, ext_authz,
+// router; trailers and Ory's cookies before them where there are any. No I/O.
 import { WIRE } from '../../check/wire.ts';
 import type { Config } from '../../config/config.ts';
 import type { Plan } from '../plan.ts';

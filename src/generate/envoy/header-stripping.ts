@@ -12,7 +12,7 @@ const STRIPPED = [
   WIRE.policy,
   WIRE.jwtFailure,
   `${WIRE.status}*`,
-  'ory-cache-for*',
+  `${WIRE.cacheFor}*`,
   `${WIRE.rule}*`,
   `${WIRE.reason}*`,
 ];

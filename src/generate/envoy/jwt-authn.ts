@@ -11,6 +11,7 @@ const PROVIDER = 'hydra';
 
 export const JWT_AUTHN_TYPE = 'type.googleapis.com/envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication';
 
+/** For an Envoy that fetches the issuer's keys itself. */
 export function jwtAuthn(tokens: PlannedTokens, { authorizer }: Plan, timeoutMs: number): Block {
   return {
     [COMMENT]: authorizer

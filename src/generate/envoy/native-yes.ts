@@ -49,7 +49,7 @@ export function nativeFilters({ tokens, authorizer }: Plan): Value[] {
 const RBAC_TYPE = 'type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC';
 
 /** What stands for a decision, in the metadata of an RBAC filter: `allowed`, `denied`, or the reason of a remembered yes. */
-const DECISION = `${RULE_PREFIX}${RESULT}`;
+export const DECISION = `${RULE_PREFIX}${RESULT}`;
 
 /** A metadata matcher. */
 export function decidedAs(words: readonly string[]): Block {
