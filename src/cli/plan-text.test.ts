@@ -15,7 +15,7 @@ const SESSION = '{ name: session, match: { path: "/**" }, require: { session: {}
 
 test('each rule says what is native, what is asked and what of that is remembered, and a first line sums it up', () => {
   expect(planText(makePlan(config([OPEN, TOKEN, SESSION].join())))).toMatchInlineSnapshot(`
-    "Of 3 rules 1 never ask the authorizer, 1 ask it where Envoy has no yes, 1 always ask it:
+    "Of 3 rules 1 never ask the authorizer, 1 ask it where Envoy has no yes, 1 ask it about everything, but for a yes that Envoy remembers:
 
       open     GET /o            native      everyone: identity headers are removed before routing, so there is nothing to ask
                                  asked       -

@@ -22,13 +22,13 @@ function remembered({ remembered }: PlannedRule, { edgeCache }: Plan): string[][
   ];
 }
 
-function summary({ rules, authorizer }: Plan): string {
+function summary({ rules, authorizer, edgeCache }: Plan): string {
   if (!authorizer) return 'Envoy gives every verdict by itself, and every no in words of its own:';
   const count = (is: (rule: PlannedRule) => boolean) => rules.filter(is).length;
   const never = count(({ asked }) => asked === undefined);
   const both = count(({ native, asked }) => native !== undefined && asked !== undefined);
   const always = count(({ native }) => native === undefined);
-  return `Of ${rules.length} rules ${never} never ask the authorizer, ${both} ask it where Envoy has no yes, ${always} always ask it:`;
+  return `Of ${rules.length} rules ${never} never ask the authorizer, ${both} ask it where Envoy has no yes, ${always} ask it about everything${edgeCache ? ', but for a yes that Envoy remembers' : ''}:`;
 }
 
 export function planJson({ rules, authorizer, edgeCache }: Plan): object {
