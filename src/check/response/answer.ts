@@ -82,6 +82,21 @@ export interface Changes {
   readonly remove: readonly string[];
 }
 
+/** What a transport writes of changes: made once, and kept for as long as they are. */
+export function onceForEach<Written extends object>(
+  write: (changes: Changes) => Written,
+): (changes: Changes) => Written {
+  const all = new WeakMap<Changes, Written>();
+  return (changes) => {
+    let written = all.get(changes);
+    if (!written) {
+      written = write(changes);
+      all.set(changes, written);
+    }
+    return written;
+  };
+}
+
 /** The cache hands out the same identity for each check. Made once for those that come often, not kept for all. */
 const MAX_CHANGES = 10_000;
 

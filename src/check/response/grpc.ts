@@ -8,7 +8,7 @@ import { field, numberField } from '../proto/fields.ts';
 import type { CheckRequest } from '../request/check-request.ts';
 import type { Verdict } from '../verdict.ts';
 import { WIRE, wireIdentity } from '../wire.ts';
-import { type Answer, type Changes, createAnswerer } from './answer.ts';
+import { type Answer, type Changes, createAnswerer, onceForEach } from './answer.ts';
 import type { HeaderPair } from './identity-headers.ts';
 
 export type WriteGrpc = (request: CheckRequest, verdict: Verdict) => Uint8Array;
@@ -28,15 +28,7 @@ const VALUE = { stringValue: 3 };
 export function createGrpcWriter(config: Config, log: Log, clock: Clock): WriteGrpc {
   const answerOf = createAnswerer(config, log, clock);
   const whyOf = createWhy();
-  const written = new WeakMap<Changes, Written>();
-  const writtenOf = (changes: Changes) => {
-    let parts = written.get(changes);
-    if (!parts) {
-      parts = writeChanges(changes);
-      written.set(changes, parts);
-    }
-    return parts;
-  };
+  const writtenOf = onceForEach(writeChanges);
   return (request, verdict) => {
     const answer = answerOf(verdict, request);
     const why = whyOf(answer);

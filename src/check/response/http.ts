@@ -7,21 +7,13 @@ import type { Log } from '../log.ts';
 import type { HttpCheck } from '../request/http.ts';
 import type { Verdict } from '../verdict.ts';
 import { WIRE, wireIdentity } from '../wire.ts';
-import { type Answer, type Changes, createAnswerer } from './answer.ts';
+import { type Answer, type Changes, createAnswerer, onceForEach } from './answer.ts';
 
 export type WriteHttp = (response: ServerResponse, check: HttpCheck, verdict: Verdict) => void;
 
 export function createHttpWriter(config: Config, log: Log, clock: Clock): WriteHttp {
   const answerOf = createAnswerer(config, log, clock);
-  const written = new WeakMap<Changes, Written>();
-  const writtenOf = (changes: Changes) => {
-    let lines = written.get(changes);
-    if (!lines) {
-      lines = writeChanges(changes);
-      written.set(changes, lines);
-    }
-    return lines;
-  };
+  const writtenOf = onceForEach(writeChanges);
   return (response, check, verdict) => {
     const answer = answerOf(verdict, check.request);
     const headers: string[] = [WIRE.reason, answer.reason];
