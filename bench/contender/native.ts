@@ -1,13 +1,27 @@
 // What Envoy does without asking anybody: nothing at all, and verifying JWTs. Starts programs.
 
 import { AUDIENCE } from '../stand-in/issuer.ts';
-import type { Contender } from './contender.ts';
+import type { Contender, Surroundings } from './contender.ts';
 import { startFrame } from './envoy.ts';
 import type { Json } from './frame.ts';
 import { frameOf, withoutFilters, withoutFrame } from './frame.ts';
 import { policyOf } from './policy.ts';
 
 const NO_PORTS = { http: 1, grpc: 1, admin: 1 };
+
+/** The frame that all share, changed, with nobody to ask. */
+function alone(
+  credential: Contender['credential'],
+  change: (frame: ReturnType<typeof frameOf>, surroundings: Surroundings) => void,
+): Contender['start'] {
+  return async (surroundings) => {
+    const { config } = policyOf(surroundings, { credential, edgeTtl: '0s', ports: NO_PORTS });
+    const frame = frameOf(config);
+    change(frame, surroundings);
+    const envoy = await startFrame(surroundings, frame);
+    return { envoy, authorizer: undefined, close: () => envoy.stop() };
+  };
+}
 
 /** What the frame itself costs that all others share: one route to the application, with what Envoy has by itself. */
 export const bare: Contender = {
@@ -16,14 +30,10 @@ export const bare: Contender = {
   credential: 'cookie',
   identifies: false,
   refuses: false,
-  async start(surroundings) {
-    const { config } = policyOf(surroundings, { credential: 'cookie', edgeTtl: '0s', ports: NO_PORTS });
-    const frame = frameOf(config);
+  start: alone('cookie', (frame) => {
     withoutFilters(frame);
     withoutFrame(frame);
-    const envoy = await startFrame(surroundings, frame);
-    return { envoy, authorizer: undefined, close: () => envoy.stop() };
-  },
+  }),
 };
 
 export const noAuth: Contender = {
@@ -32,13 +42,7 @@ export const noAuth: Contender = {
   credential: 'cookie',
   identifies: false,
   refuses: false,
-  async start(surroundings) {
-    const { config } = policyOf(surroundings, { credential: 'cookie', edgeTtl: '0s', ports: NO_PORTS });
-    const frame = frameOf(config);
-    withoutFilters(frame);
-    const envoy = await startFrame(surroundings, frame);
-    return { envoy, authorizer: undefined, close: () => envoy.stop() };
-  },
+  start: alone('cookie', withoutFilters),
 };
 
 /** Envoy's default remembers a hundred tokens a worker. */
@@ -51,14 +55,10 @@ export const jwtAuthn: Contender = {
   credential: 'JWT',
   identifies: true,
   refuses: true,
-  async start(surroundings) {
-    const { config } = policyOf(surroundings, { credential: 'cookie', edgeTtl: '0s', ports: NO_PORTS });
-    const frame = frameOf(config);
+  start: alone('cookie', (frame, { issuer }) => {
     withoutFilters(frame);
-    frame.filters.unshift(jwtFilter(surroundings.issuer.name, surroundings.issuer.jwks));
-    const envoy = await startFrame(surroundings, frame);
-    return { envoy, authorizer: undefined, close: () => envoy.stop() };
-  },
+    frame.filters.unshift(jwtFilter(issuer.name, issuer.jwks));
+  }),
 };
 
 function jwtFilter(issuer: string, jwks: string): Json {
@@ -96,10 +96,6 @@ export const nativeToken: Contender = {
   credential: 'JWT',
   identifies: true,
   refuses: false,
-  async start(surroundings) {
-    const { config } = policyOf(surroundings, { credential: 'JWT', edgeTtl: '0s', ports: NO_PORTS });
-    // The authorizer that it would ask about anything else is not there: the yes is Envoy's own.
-    const envoy = await startFrame(surroundings, frameOf(config));
-    return { envoy, authorizer: undefined, close: () => envoy.stop() };
-  },
+  // The authorizer that it would ask about anything else is not there: the yes is Envoy's own.
+  start: alone('JWT', () => {}),
 };
