@@ -5,9 +5,12 @@ import { formatJson, formatText, readLine } from './lines.ts';
 const text = (line: string, part: Parameters<typeof readLine>[0] = 'envoy') => formatText(readLine(part, line), false);
 
 describe('a line of a part, for people', () => {
-  test('of Envoy’s access log: method, path, status, rule, reason, time', () => {
+  test('of Envoy’s access log: method, path, status, rule, reason, who decided, time', () => {
     const line = '{"method":"GET","path":"/x","status":401,"rule":"app","reason":"session_invalid","duration_ms":3}';
     expect(text(line)).toBe('envoy       GET /x 401 app session_invalid 3 ms');
+    expect(text(line.replace('}', ',"decided_by":"edge-cache"}'))).toBe(
+      'envoy       GET /x 401 app session_invalid (edge-cache) 3 ms',
+    );
     expect(text('{"method":"GET","status":400}')).toBe('envoy       GET - 400 - - - ms');
   });
 

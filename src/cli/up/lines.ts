@@ -42,7 +42,8 @@ function parseObject(line: string): Record<string, unknown> | undefined {
 
 function accessRecord(data: Record<string, unknown>): LogRecord {
   const words = [data['method'], data['path'], data['status'], data['rule'], data['reason']];
-  const message = `${words.map((word) => word ?? '-').join(' ')} ${data['duration_ms'] ?? '-'} ms`;
+  const decider = data['decided_by'] === undefined ? '' : ` (${data['decided_by']})`;
+  const message = `${words.map((word) => word ?? '-').join(' ')}${decider} ${data['duration_ms'] ?? '-'} ms`;
   return { part: 'envoy', level: 'info', event: 'request', message, data };
 }
 
