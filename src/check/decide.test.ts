@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { ClaimRequirement, Requirement, SessionRequirement } from '../config/config.ts';
 import type { Credential } from './credential/credential.ts';
 import { type Attempt, attemptWith, strongest, unmet } from './decide.ts';
+import type { CachedVerification } from './identity/cache/memory.ts';
 import type { Identity, Json, JsonObject } from './identity/identity.ts';
 
 const NOW = Date.parse('2026-11-01T12:00:00Z');
@@ -142,6 +143,32 @@ describe('what a person is asked for at Kratos', () => {
     } as const;
     const lacking = attemptWith(verification, CREDENTIAL, { ...TOKEN, scopes: ['a'] }, NOW);
     expect(lacking).toMatchObject({ kind: 'refused', reason: 'scope_insufficient', loginQuery: undefined });
+  });
+});
+
+describe('what a yes rests on', () => {
+  const MINUTE = 60_000;
+  const remembered = (identity: Identity, requirement: Requirement) => {
+    const verified = { kind: 'verified', identity, cacheForMs: undefined, setCookie: [], freshUntilMs: NOW + MINUTE };
+    const attempt = attemptWith(verified as CachedVerification, CREDENTIAL, requirement, NOW);
+    return attempt.kind === 'satisfied' ? attempt.remember : attempt.kind;
+  };
+
+  test('is the credential, for as long as its identity is fresh', () => {
+    const until = { credential: CREDENTIAL, untilMs: NOW + MINUTE };
+    expect(remembered(session({}), sessionWith({}))).toEqual(until);
+    const { key: _, ...opaque } = token({}) as Extract<Identity, { proof: 'key' }>;
+    expect(remembered({ ...opaque, proof: 'introspection' }, TOKEN)).toEqual(until);
+  });
+
+  test('ends with max_age where that is sooner', () => {
+    const old = session({ authenticated_at: new Date(NOW - 50_000).toISOString() });
+    expect(remembered(old, sessionWith({ maxAgeMs: MINUTE }))).toMatchObject({ untilMs: NOW + 10_000 });
+    expect(remembered(old, sessionWith({ maxAgeMs: 10 * MINUTE }))).toMatchObject({ untilMs: NOW + MINUTE });
+  });
+
+  test('is nothing to remember for a JWT, whose key may go', () => {
+    expect(remembered(token({}), TOKEN)).toBeUndefined();
   });
 });
 
