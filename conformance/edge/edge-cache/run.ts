@@ -45,11 +45,12 @@ export async function runEdgeCache({ seed, requests, onProgress }: EdgeCacheRunO
   const tally = { requests: 0, outcomes: new Map<string, number>(), allowed: new Map<string, number>() };
   const differences: string[] = [];
   const counts = {} as Record<Transport, Counts>;
-  for (const [i, transport] of TRANSPORTS.entries()) {
+  for (const transport of TRANSPORTS) {
     const world = await World.start(transport);
     try {
-      const share = Math.ceil((requests * (i + 1)) / TRANSPORTS.length);
-      for (let sample = seed; tally.requests < share && differences.length === 0; sample++) {
+      // Of its own: one sample may be larger than the share of both.
+      const end = tally.requests + Math.ceil(requests / TRANSPORTS.length);
+      for (let sample = seed; tally.requests < end && differences.length === 0; sample++) {
         const all = fc.sample(rounds, { seed: sample, numRuns: ROUNDS_PER_SAMPLE, unbiased: true });
         for (const [n, round] of all.entries()) {
           // With the authorizer away now and then, for one round.
