@@ -39,7 +39,7 @@ export type Round = readonly Step[];
 
 /** `who` counts through them. */
 const PEOPLE = 14;
-/** One more, whose session never ends, and who asks in {@link OPENING} alone. */
+/** One more, who asks in {@link OPENING} alone. */
 export const KEEPER = PEOPLE;
 
 /** What they have: sessions of aal1 and of aal2, opaque tokens, JWTs. */

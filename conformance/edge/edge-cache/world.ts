@@ -8,7 +8,7 @@ import { type Json, routesOf, type Variant } from './bootstrap.ts';
 import { Clients } from './clients.ts';
 import { People } from './people.ts';
 import { type Counts, type Rig, startRig } from './rig.ts';
-import { FORMS, type Form, formOf, linesOf, OPENING, type RequestStep, type Round } from './sequence.ts';
+import { FORMS, type Form, formOf, KEEPER, linesOf, OPENING, type RequestStep, type Round } from './sequence.ts';
 
 const TTL_MS = 2_000;
 const EDGE_TTL_MS = 1_200;
@@ -104,7 +104,7 @@ export class World {
     return this.#forms;
   }
 
-  /** A little of each form, of which something is remembered for certain. What must not be. */
+  /** A little of each form, of which something is remembered for certain, and again when it has ended. What must not be. */
   async open(tally: Tally): Promise<string[]> {
     const wrong: string[] = [];
     this.#people.setTrouble('none');
@@ -112,6 +112,11 @@ export class World {
       const { edge } = await this.#one(step, tally, false, wrong);
       if (step.form !== 'connect' && !edge.startsWith('200 keeper ')) wrong.push(`${step.form} is refused: ${edge}`);
     }
+    if (wrong.length > 0) return wrong;
+    const ended = this.#people.credentialOf(KEEPER);
+    await this.#people.end(KEEPER);
+    await delay(TTL_MS + EDGE_TTL_MS / 4);
+    for (const step of OPENING) await this.#one(step, tally, false, wrong, () => ended);
     return wrong;
   }
 
@@ -146,8 +151,14 @@ export class World {
       });
   }
 
-  async #one(step: RequestStep, tally: Tally, away: boolean, wrong: string[]): Promise<Met> {
-    const lines = linesOf(step, (who) => this.#people.credentialOf(who));
+  async #one(
+    step: RequestStep,
+    tally: Tally,
+    away: boolean,
+    wrong: string[],
+    credentialOf = (who: number) => this.#people.credentialOf(who),
+  ): Promise<Met> {
+    const lines = linesOf(step, credentialOf);
     const fromMs = Date.now();
     const ask = async (clients: Clients) => {
       const mark = `m${this.#marks++}`;
