@@ -9,6 +9,7 @@ import type { Transport } from '../generate/envoy/transport.ts';
 import { type Generated, oneStream } from '../generate/kubernetes/manifest.ts';
 import { makePlan, makePlanWithoutAuthorizer, type Plan } from '../generate/plan.ts';
 import { isTarget, TARGETS, type Target, targetVersion, type Version } from '../generate/target.ts';
+import { withoutSecrets } from './generate-env.ts';
 import { planJson, planText } from './plan-text.ts';
 import { UserError } from './user-error.ts';
 
@@ -73,7 +74,8 @@ export async function generate(target: string, options: GenerateOptions): Promis
   mustFit(target, options);
   const version = targetVersion(target, options.targetVersion);
   const text = await readConfigFile(options.config);
-  const input: Input = { config: parseConfig(text, options.config), text, options, version };
+  const config = parseConfig(text, options.config, { env: withoutSecrets(text, process.env) });
+  const input: Input = { config, text, options, version };
   const emitter = EMITTERS[target];
   if (options.plan) {
     const plan = emitter.plan(input);

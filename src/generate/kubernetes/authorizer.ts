@@ -1,7 +1,7 @@
 // The authorizer in a cluster: ConfigMap with the policy, ServiceAccount, Service, Deployment, and who may reach it.
 // No I/O.
 import { createHash } from 'node:crypto';
-import { type Document, parseDocument, visit } from 'yaml';
+import { type Document, isMap, parseDocument, visit } from 'yaml';
 import { type Block, COMMENT } from '../yaml.ts';
 import type { Manifest } from './manifest.ts';
 import type { PolicySource } from './options.ts';
@@ -156,6 +156,7 @@ function digest(text: string): string {
 /** The file, with its comments and its variables; in a pod the authorizer listens on every address. */
 function policyInCluster({ text }: PolicySource): { text: string; variables: string[] } {
   const document = parseDocument(text);
+  if (!isMap(document.get('serve'))) document.set('serve', document.createNode({}));
   for (const [key, port] of [
     ['http', HTTP_PORT],
     ['grpc', GRPC_PORT],
