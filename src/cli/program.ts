@@ -6,6 +6,7 @@ import { ConfigError } from '../config/fault.ts';
 import { PARTS } from '../generate/envoy/emit.ts';
 import { TRANSPORTS } from '../generate/envoy/transport.ts';
 import { GenerateError } from '../generate/generate-error.ts';
+import { TARGETS } from '../generate/target.ts';
 import type { GenerateOptions } from './generate.ts';
 import type { RevokeOptions } from './revoke.ts';
 import type { ServeOptions } from './serve.ts';
@@ -119,21 +120,36 @@ function program(): Command {
     .command('generate')
     .description('configuration for a target')
     .addOption(configOption())
-    .argument('<target>', 'envoy')
+    .argument('<target>', TARGETS.join(', '))
     .option('-o, --output <dir>', 'write into this folder instead of standard output')
     .addOption(
-      new Option('--part <part>', 'only a part, for an Envoy that one already has').choices(PARTS).default('bootstrap'),
+      new Option('--part <part>', 'envoy: only a part, for an Envoy that one already has (default: bootstrap)').choices(
+        PARTS,
+      ),
     )
     .addOption(
-      new Option('--transport <transport>', 'how Envoy asks the authorizer').choices(TRANSPORTS).default('http'),
+      new Option('--transport <transport>', 'envoy: how Envoy asks the authorizer (default: http)').choices(TRANSPORTS),
     )
-    .option('--no-authorizer', 'Envoy alone gives every verdict: for policies of tokens and of what anyone may do')
+    .option(
+      '--no-authorizer',
+      'envoy: Envoy alone gives every verdict: for policies of tokens and of what anyone may do',
+    )
     .addOption(
-      envoyConfigOption('Envoy reads keys and script from this folder, where `serve --envoy-config` writes them'),
+      envoyConfigOption(
+        'envoy: Envoy reads keys and script from this folder, where `serve --envoy-config` writes them',
+      ),
     )
     .option('--plan', 'print which rule is native and which is asked, and why, instead')
     .option('--json', 'with --plan: as JSON, for programs')
     .option('--ca-file <file>', 'the CA bundle where Envoy runs (default: /etc/ssl/certs/ca-certificates.crt)')
+    .option('--target-version <version>', 'for which version of the target (default: the newest that is known)')
+    .option('--edge-cache', 'Envoy remembers a yes of the authorizer, where the target does not do so by itself')
+    .option('--namespace <namespace>', 'istio, envoy-gateway: where the objects are')
+    .option('--image <image>', 'istio, envoy-gateway: of the authorizer’s container (default: ory-envoy:VERSION)')
+    .addOption(
+      new Option('--mode <mode>', 'istio: where Envoy runs (default: gateway)').choices(['gateway', 'sidecar']),
+    )
+    .option('--selector <labels>', 'istio: of the pods, such as app=web, or targetRefs such as gateway/public')
     .action(async (target: string, options: GenerateOptions) =>
       (await import('./generate.ts')).generate(target, options),
     );

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { DISCOVERY_FILES, type Discovery, routesName } from '../generate/envoy/discovery.ts';
 import { discoveryResponse } from '../generate/envoy/discovery-response.ts';
-import type { Block } from '../generate/envoy/yaml.ts';
+import type { Block } from '../generate/yaml.ts';
 import { readStats, type Stats } from './admin-stats.ts';
 import { type RunningEnvoy, type StartEnvoyOptions, startEnvoy } from './run.ts';
 import { replaceFile } from './watched-file.ts';

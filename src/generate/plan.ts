@@ -153,6 +153,33 @@ export function makePlanWithoutAuthorizer(config: Config): Plan {
   return { ...plan, authorizer: false, edgeCache: undefined, rules: plan.rules.map(enforced) };
 }
 
+/** Why a target cannot judge a rule by itself, beside what no edge can judge; undefined where it can. */
+export type Obstacle = (rule: Rule, config: Config) => string | undefined;
+
+/**
+ * For a target whose filters refuse what they do not allow: it judges a rule altogether, or asks about all of it. What
+ * it can, `obstacle` says.
+ */
+export function makeEitherPlan(config: Config, obstacle: Obstacle): Plan {
+  const plan = makePlan(config);
+  const rules = config.rules.flatMap((rule, i) => {
+    const planned = plan.rules[i];
+    const why = needsAuthorizer(rule, config) ?? obstacle(rule, config);
+    if (!planned) return [];
+    return why === undefined ? enforced(planned) : askedAltogether(planned, why);
+  });
+  return {
+    ...plan,
+    rules,
+    authorizer: rules.some(({ verdict }) => verdict.kind === 'asked'),
+    tokens: plan.tokens && { ...plan.tokens, native: rules.some(({ verdict }) => verdict.kind === 'enforced') },
+  };
+}
+
+function askedAltogether(rule: PlannedRule, why: string): PlannedRule {
+  return { ...rule, verdict: { kind: 'asked' }, native: undefined, asked: `everything: ${why}` };
+}
+
 function enforced(rule: PlannedRule): PlannedRule {
   if (rule.verdict.kind === 'open') return rule;
   // Without anybody to ask such a route would be open.

@@ -9,8 +9,14 @@ interface Presented {
   readonly spelling: number;
 }
 
+/** One question and one answer, or what is more than that; `retried` fails once behind the edge, `mirrored` is copied. */
+export const FORMS = ['plain', 'websocket', 'grpc', 'retried', 'mirrored', 'connect'] as const;
+export type Form = (typeof FORMS)[number];
+
 export interface RequestStep {
   readonly kind: 'request';
+  readonly form: Form;
+  /** Of a CONNECT: host and port. */
   readonly path: string;
   readonly presented: readonly Presented[];
   readonly protocol: Protocol;
@@ -31,9 +37,16 @@ type Step =
 /** What happens at one time: the requests together, and the rest while they are on their way. */
 export type Round = readonly Step[];
 
-/** Sessions of aal1 and of aal2, opaque tokens, JWTs: `who` counts through them. */
-export const PEOPLE = 14;
-export const SESSIONS = 8;
+/** `who` counts through them. */
+const PEOPLE = 14;
+/** One more, who asks in {@link OPENING} alone. */
+export const KEEPER = PEOPLE;
+
+/** What they have: sessions of aal1 and of aal2, opaque tokens, JWTs. */
+export function credentialKind(who: number): 'session' | 'opaque' | 'jwt' {
+  if (who < 8 || who === KEEPER) return 'session';
+  return who < 12 ? 'opaque' : 'jwt';
+}
 
 const PATHS = [
   ...['/admin/x', '/admin/x', '/admin/y', '/admin/x', '/admin/x', '/admin/x', '/admin/x', '/web/x', '/second/x'],
@@ -61,8 +74,73 @@ const FITTING = {
   token: ['/api/x', '/api/x', '/mixed/x', '/turned/x', '/home'],
 };
 
+/** The paths of a form are no other's: by them the access log tells what was remembered of each. */
+const PATHS_OF: Readonly<Record<Exclude<Form, 'plain'>, typeof FITTING>> = {
+  websocket: { session: ['/admin/ws', '/admin/ws', '/mixed/ws', '/second/ws'], token: ['/api/ws', '/mixed/ws'] },
+  grpc: both('/echo.Echo/Talk', '/echo.Echo/Talk', '/echo.Echo/Fail'),
+  retried: both('/retried/x', '/retried/x', '/retried/y'),
+  mirrored: both('/mirrored/x', '/mirrored/x', '/mirrored/y'),
+  connect: both('app.test:443', 'admin.test:80'),
+};
+
+function both(...paths: string[]): typeof FITTING {
+  return { session: paths, token: paths };
+}
+
+export function formOf(path: string): Form {
+  const of = (form: Exclude<Form, 'plain'>) => Object.values(PATHS_OF[form]).some((paths) => paths.includes(path));
+  return FORMS.find((form) => form !== 'plain' && of(form)) ?? 'plain';
+}
+
+/**
+ * Asked one after the other where Ory answers and nobody's session ends: with two workers the third at the latest of a
+ * form finds a yes remembered, where such a thing is.
+ */
+export const OPENING: readonly RequestStep[] = FORMS.flatMap((form) =>
+  (['HTTP/1.1', 'HTTP/2'] as const).flatMap((protocol) =>
+    Array.from({ length: 3 }, () =>
+      shaped(form, 0, {
+        kind: 'request',
+        form,
+        path: '/admin/x',
+        presented: [{ who: KEEPER, place: 'header', spelling: 0 }],
+        protocol,
+        turned: false,
+        method: 'GET',
+      }),
+    ),
+  ),
+);
+
+function fitting(who: number): keyof typeof FITTING {
+  return credentialKind(who) === 'session' ? 'session' : 'token';
+}
+
+/** As the form has it: path, method and protocol. */
+function shaped(form: Form, n: number, step: RequestStep): RequestStep {
+  if (form === 'plain') return step;
+  const [first] = step.presented;
+  const paths = PATHS_OF[form][fitting(first?.who ?? 0)];
+  const path = paths[n % paths.length] ?? step.path;
+  switch (form) {
+    case 'websocket':
+      // With another method it is none, and is refused.
+      return { ...step, form, path, protocol: 'HTTP/1.1', method: n % 8 === 7 ? step.method : 'GET' };
+    case 'grpc':
+      return { ...step, form, path, protocol: 'HTTP/2', method: 'POST' };
+    case 'connect':
+      return { ...step, form, path, method: 'CONNECT' };
+    default:
+      return { ...step, form, path };
+  }
+}
+
 const choices = fc.record({
   kind: fc.constant('request' as const),
+  form: fc.oneof(
+    { weight: 5, arbitrary: fc.constant<Form>('plain') },
+    { weight: 2, arbitrary: fc.constantFrom(...FORMS) },
+  ),
   path: fc.constantFrom(...PATHS),
   fits: fc.constantFrom(true, true, true, false),
   n: fc.nat(59),
@@ -78,11 +156,12 @@ const choices = fc.record({
 
 const request: fc.Arbitrary<RequestStep> = choices.map(({ fits, n, ...step }) => {
   const [first, ...rest] = step.presented;
-  if (!fits || !first) return step;
-  const isToken = first.who >= SESSIONS;
-  const paths = FITTING[isToken ? 'token' : 'session'];
-  const place = isToken ? 'bearer' : first.place;
-  return { ...step, path: paths[n % paths.length] ?? step.path, presented: [{ ...first, place }, ...rest] };
+  if (!fits || !first) return shaped(step.form, n, step);
+  const kind = fitting(first.who);
+  const paths = FITTING[kind];
+  const place = kind === 'token' ? 'bearer' : first.place;
+  const useful = { ...step, path: paths[n % paths.length] ?? step.path, presented: [{ ...first, place }, ...rest] };
+  return shaped(step.form, n, useful);
 });
 
 const trouble = fc.constantFrom<Trouble>('none', 'none', 'none', 'none', 'internal error', 'no answer', 'slow', 'slow');

@@ -1,10 +1,10 @@
 // One JSON line a request, without credentials: no query, no cookies, no headers but the request's id. No I/O.
 import { WIRE } from '../../check/wire.ts';
 import type { Plan } from '../plan.ts';
+import type { Block } from '../yaml.ts';
 import { EXT_AUTHZ } from './filter-names.ts';
 import { decidedAs, nativeReason, REMEMBERED_REASON } from './native-yes.ts';
 import { ROUTE_METADATA } from './routes.ts';
-import type { Block } from './yaml.ts';
 
 /** Each request is written by one of them: by whom it was decided is a word that no format operator can make. */
 export function accessLogs(plan: Plan): Block[] {

@@ -2,7 +2,7 @@
 import { isIP } from 'node:net';
 import type { Address } from '../../config/config.ts';
 import { GenerateError } from '../generate-error.ts';
-import type { Block } from './yaml.ts';
+import type { Block } from '../yaml.ts';
 
 /** Envoy binds to addresses, never to names; `localhost` is the one name that has a fixed meaning. */
 export function socketAddress(address: Address, key: string): Block {

@@ -2,8 +2,8 @@
 import { isIP } from 'node:net';
 import type { Config } from '../../config/config.ts';
 import type { Plan } from '../plan.ts';
+import { type Block, COMMENT, type Value } from '../yaml.ts';
 import type { Transport } from './transport.ts';
-import { type Block, COMMENT, type Value } from './yaml.ts';
 
 export const AUTHORIZER_CLUSTER = 'authorizer';
 export const JWKS_CLUSTER = 'jwks';

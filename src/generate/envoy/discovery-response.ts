@@ -1,6 +1,6 @@
 // What stands in a file from which Envoy discovers a part of its configuration, and how it is told of the file. No I/O.
 import { createHash } from 'node:crypto';
-import type { Block, Value } from './yaml.ts';
+import type { Block, Value } from '../yaml.ts';
 
 const TYPES = {
   cluster: 'type.googleapis.com/envoy.config.cluster.v3.Cluster',

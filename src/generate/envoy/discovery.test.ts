@@ -1,8 +1,8 @@
 // The configuration in pieces: what changes with what, and what never does.
 import { describe, expect, test } from 'vitest';
 import { parseConfig } from '../../config/load.ts';
+import type { Block, Value } from '../yaml.ts';
 import { generateDiscovery } from './discovery.ts';
-import type { Block, Value } from './yaml.ts';
 
 const RULES = `
   - { name: authorizer, match: { path: "/open/**" }, allow: anyone }

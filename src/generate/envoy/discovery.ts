@@ -3,6 +3,7 @@
 import { routeName, WIRE } from '../../check/wire.ts';
 import type { Config } from '../../config/config.ts';
 import { makeSteadyPlan } from '../plan.ts';
+import { type Block, toYaml, type Value } from '../yaml.ts';
 import { type ClusterOptions, clusters } from './clusters.ts';
 import { digest, fromFile } from './discovery-response.ts';
 import { bootstrap, DEFAULT_CA_FILE } from './emit.ts';
@@ -10,7 +11,6 @@ import { withFiltersFrom } from './filter-files.ts';
 import { EXT_AUTHZ, EXT_AUTHZ_ROUTE } from './filter-names.ts';
 import { listener } from './listener.ts';
 import { find, isBlock, map } from './tree.ts';
-import { type Block, toYaml, type Value } from './yaml.ts';
 
 export interface DiscoveryOptions {
   /** Which policy the routes belong to; it goes with every check, so that the authorizer judges by the same one. */

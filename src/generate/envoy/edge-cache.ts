@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs';
 import type { CookieName } from '../../config/config.ts';
 import type { Plan } from '../plan.ts';
+import { type Block, COMMENT } from '../yaml.ts';
 import { EDGE_CACHE } from './filter-names.ts';
-import { type Block, COMMENT } from './yaml.ts';
 
 const SCRIPT = readFileSync(new URL('./edge-cache.lua', import.meta.url), 'utf8');
 

@@ -1,6 +1,7 @@
 // From a configuration to Envoy's own, as YAML: the same bytes for the same input. No I/O.
 import type { Config } from '../../config/config.ts';
 import { makePlan, makePlanWithoutAuthorizer, type Plan } from '../plan.ts';
+import { type Block, COMMENT, toYaml } from '../yaml.ts';
 import { socketAddress } from './address.ts';
 import { type ClusterOptions, clusters } from './clusters.ts';
 import { withFiltersFrom } from './filter-files.ts';
@@ -8,7 +9,6 @@ import { connectionManager, listener } from './listener.ts';
 import { MAX_REGEX_PROGRAM } from './path-matchers.ts';
 import { routeConfig } from './routes.ts';
 import type { Transport } from './transport.ts';
-import { type Block, COMMENT, toYaml } from './yaml.ts';
 
 export const PARTS = ['bootstrap', 'filters', 'clusters', 'routes'] as const;
 export type Part = (typeof PARTS)[number];

@@ -3,9 +3,9 @@ import { describe, expect, test } from 'vitest';
 import { NO_KEYS } from '../../check/identity/jwks.ts';
 import { parseConfig } from '../../config/load.ts';
 import { makePlan, makeSteadyPlan, type Plan } from '../plan.ts';
+import type { Block } from '../yaml.ts';
 import { generateEnvoy } from './emit.ts';
 import { filterFiles, filterPath, keysIn } from './filter-files.ts';
-import type { Block } from './yaml.ts';
 
 const RULES = `
 rules:

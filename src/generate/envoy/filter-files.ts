@@ -3,12 +3,12 @@
 // remembered before it is gone. No I/O.
 import { NO_KEYS } from '../../check/identity/jwks.ts';
 import type { Plan } from '../plan.ts';
+import { type Block, COMMENT, type Value } from '../yaml.ts';
 import { digest, discoveryResponse, fromFile } from './discovery-response.ts';
 import { EDGE_CACHE_TYPE, edgeCacheConfig, edgeCacheScript } from './edge-cache.ts';
 import { EDGE_CACHE, JWT_AUTHN } from './filter-names.ts';
 import { ASK, JWT_AUTHN_TYPE, JWT_AUTHN_WITHOUT_KEYS, jwtAuthnWithKeys } from './jwt-authn.ts';
 import { isBlock, map } from './tree.ts';
-import { type Block, COMMENT, type Value } from './yaml.ts';
 
 export interface FilterFile {
   /** `keys`: its content follows the issuer's keys; `script`: a new version of it has forgotten everything. */

@@ -3,6 +3,7 @@
 import { WIRE } from '../../check/wire.ts';
 import type { Config } from '../../config/config.ts';
 import type { Plan } from '../plan.ts';
+import { type Block, COMMENT, type Value } from '../yaml.ts';
 import { AUTHORIZER_CLUSTER } from './clusters.ts';
 import { edgeCacheFilter } from './edge-cache.ts';
 import { EXT_AUTHZ, JWT_AUTHN } from './filter-names.ts';
@@ -12,7 +13,6 @@ import { FAILURE, nativeFilters, unlessDecided } from './native-yes.ts';
 import { firstPartyCookies } from './ory-path.ts';
 import { quote } from './path-matchers.ts';
 import type { Transport } from './transport.ts';
-import { type Block, COMMENT, type Value } from './yaml.ts';
 
 /** What the authorizer is told of a request, beside method, path and host. */
 const CHECK_HEADERS = [

@@ -2,8 +2,8 @@
 import { expect, test } from 'vitest';
 import { parseConfig } from '../../config/load.ts';
 import { makePlan } from '../plan.ts';
+import type { Block } from '../yaml.ts';
 import { earlyHeaderMutations, everySpelling } from './header-stripping.ts';
-import type { Block } from './yaml.ts';
 
 /** As Envoy does: the whole name, in lower case. */
 function matches(regex: string, name: string): boolean {

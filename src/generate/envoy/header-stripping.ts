@@ -1,8 +1,8 @@
 // What is removed from every request before Envoy does anything else with it, in every spelling. No I/O.
 import { WIRE } from '../../check/wire.ts';
 import type { Plan } from '../plan.ts';
+import { type Block, COMMENT } from '../yaml.ts';
 import { quote } from './path-matchers.ts';
-import { type Block, COMMENT } from './yaml.ts';
 
 /** Headers by which Ory Network is told where it seems to be: the edge's alone. */
 const ORY_CONTROL_HEADERS = ['ory-base-url-rewrite*', 'ory-no-custom-domain-redirect'];

@@ -1,9 +1,9 @@
 // jwt_authn: verifies access tokens, with keys that it fetches or that it is given. No I/O.
 import type { Plan, PlannedTokens } from '../plan.ts';
+import { type Block, COMMENT } from '../yaml.ts';
 import { JWKS_CLUSTER } from './clusters.ts';
 import { JWT_AUTHN } from './filter-names.ts';
 import { FAILURE, HEADER, PAYLOAD } from './native-yes.ts';
-import { type Block, COMMENT } from './yaml.ts';
 
 /** Key of the requirement map that routes name. */
 export const TOKEN_REQUIREMENT = 'token';

@@ -1,6 +1,7 @@
 // The listener and its HTTP connection manager: protocols, limits, normalisation, downstream TLS. No I/O.
 import type { Config } from '../../config/config.ts';
 import type { Plan } from '../plan.ts';
+import { type Block, COMMENT } from '../yaml.ts';
 import { accessLogs } from './access-log.ts';
 import { socketAddress } from './address.ts';
 import { httpFilters } from './filters.ts';
@@ -8,7 +9,6 @@ import { earlyHeaderMutations } from './header-stripping.ts';
 import { localReplyConfig } from './local-replies.ts';
 import { routeConfig } from './routes.ts';
 import type { Transport } from './transport.ts';
-import { type Block, COMMENT } from './yaml.ts';
 
 export function listener(config: Config, plan: Plan, transport: Transport): Block {
   const { listen, tls } = config.edge;

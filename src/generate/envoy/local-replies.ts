@@ -2,9 +2,9 @@
 import { DENIALS } from '../../check/reason.ts';
 import { WIRE } from '../../check/wire.ts';
 import type { Plan } from '../plan.ts';
+import { type Block, COMMENT, type Value } from '../yaml.ts';
 import { quote } from './path-matchers.ts';
 import type { Transport } from './transport.ts';
-import { type Block, COMMENT, type Value } from './yaml.ts';
 
 /** Reasons that Envoy gives by itself. */
 export type EdgeReason = 'path_ambiguous' | 'no_rule' | 'authorizer_unreachable';

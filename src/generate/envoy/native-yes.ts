@@ -6,9 +6,9 @@ import { ALGORITHMS, FORBIDDEN_MEMBERS, MAX_TIME } from '../../check/identity/jw
 import { FOREIGN_CLAIMS, TOKEN_TYPES } from '../../check/identity/jwt.ts';
 import type { ClaimRequirement, CookieName, TokenRequirement } from '../../config/config.ts';
 import type { ClaimHeader, NativeToken, Plan, PlannedVerdict } from '../plan.ts';
+import { type Block, COMMENT, ONE_LINE, type Value } from '../yaml.ts';
 import { JWT_AUTHN, RBAC, RBAC_ROUTE, RULE_FILTER } from './filter-names.ts';
 import { quote } from './path-matchers.ts';
-import { type Block, COMMENT, ONE_LINE, type Value } from './yaml.ts';
 
 /** Keys of jwt_authn's dynamic metadata. */
 export const PAYLOAD = 'payload';

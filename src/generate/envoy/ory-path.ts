@@ -1,9 +1,9 @@
 // Ory's public API below the edge's own origin: its routes, and the cookies made first-party. No I/O.
 import type { OryOnOrigin } from '../../config/config.ts';
+import { type Block, COMMENT, type Value } from '../yaml.ts';
 import { HYDRA_CLUSTER, KRATOS_CLUSTER } from './clusters.ts';
 import { CLIENT_ADDRESS_HEADERS } from './header-stripping.ts';
 import { directProblem } from './local-replies.ts';
-import { type Block, COMMENT, type Value } from './yaml.ts';
 
 const COOKIES_FILTER = 'ory-envoy.first_party_cookies';
 const LUA = 'type.googleapis.com/envoy.extensions.filters.http.lua.v3';

@@ -2,7 +2,7 @@
 // which paths and hosts have one reading only. RE2, always on the whole value. No I/O.
 import { canonicalPath } from '../../config/path.ts';
 import { ANY, type HostPattern, type PathGlob } from '../../config/pattern.ts';
-import type { Block, Value } from './yaml.ts';
+import type { Block, Value } from '../yaml.ts';
 
 /** `match` of a rule's route. The path matchers of Envoy look at the path without its query. */
 export function routeMatch(

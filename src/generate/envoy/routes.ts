@@ -1,5 +1,6 @@
 // The route configuration: what is ambiguous is refused first, then one route a rule in the order of the file. No I/O.
 import type { Plan, PlannedRule } from '../plan.ts';
+import { type Block, COMMENT, type Value } from '../yaml.ts';
 import { upstreamCluster } from './clusters.ts';
 import {
   EDGE_CACHE,
@@ -15,7 +16,6 @@ import { directProblem, type EdgeReason } from './local-replies.ts';
 import { nativeRoute } from './native-yes.ts';
 import { oryRoutes } from './ory-path.ts';
 import { OVERLONG_ESCAPE, PLAIN_HOST, plainPathRegex, quote, routeMatch, UNNORMALISED_PATH } from './path-matchers.ts';
-import { type Block, COMMENT, type Value } from './yaml.ts';
 
 /** Namespace of route metadata that the access log reads. */
 export const ROUTE_METADATA = 'ory-envoy';

@@ -1,6 +1,6 @@
 // Going through a configuration that is already there: every place of one kind is changed, or the first of it is found.
 // No I/O.
-import type { Block, Value } from './yaml.ts';
+import type { Block, Value } from '../yaml.ts';
 
 /** The same with each item changed, `key` is '' in a list; what is neither block nor list stays. Comments stay too. */
 export function map(value: Value, change: (item: Value, key: string) => Value): Value {
