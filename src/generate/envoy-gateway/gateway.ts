@@ -1,8 +1,8 @@
-// The GatewayClass and the Gateway. No I/O.
+// The GatewayClass, the order of its Envoys' filters, and the Gateway. No I/O.
 import type { Config } from '../../config/config.ts';
 import type { Manifest } from '../kubernetes/manifest.ts';
 import { type Block, COMMENT } from '../yaml.ts';
-import { GATEWAY_API, GATEWAY_FILE, NAME } from './kinds.ts';
+import { EXTENSION_API, EXTENSION_GROUP, GATEWAY_API, GATEWAY_FILE, NAME } from './kinds.ts';
 
 /** The Secret that holds the certificate and its key. */
 export const TLS_SECRET = 'ory-envoy-tls';
@@ -16,7 +16,20 @@ export function gatewayManifests({ edge }: Config, namespace: string): Manifest[
       apiVersion: GATEWAY_API,
       kind: 'GatewayClass',
       metadata: { name: NAME },
-      spec: { controllerName: 'gateway.envoyproxy.io/gatewayclass-controller' },
+      spec: {
+        controllerName: 'gateway.envoyproxy.io/gatewayclass-controller',
+        parametersRef: { group: EXTENSION_GROUP, kind: 'EnvoyProxy', name: NAME, namespace },
+      },
+    },
+    {
+      [COMMENT]:
+        'jwt_authn removes every header that a rule’s claims become, on every route. Behind ext_authz, as it is by default, it\nwould remove what the authorizer has said.',
+      apiVersion: EXTENSION_API,
+      kind: 'EnvoyProxy',
+      metadata: { name: NAME, namespace },
+      spec: {
+        filterOrder: [{ name: 'envoy.filters.http.ext_authz', after: 'envoy.filters.http.jwt_authn' }],
+      },
     },
     {
       [COMMENT]: 'The port is that of edge.listen.',
