@@ -6,6 +6,8 @@ import { parseConfig, readConfigFile } from '../config/load.ts';
 import { generateEnvoy, type Part } from '../generate/envoy/emit.ts';
 import { API_KEY_VARIABLE } from '../generate/envoy/ory-path.ts';
 import type { Transport } from '../generate/envoy/transport.ts';
+import { generateIstio } from '../generate/istio/emit.ts';
+import { makeIstioPlan } from '../generate/istio/plan.ts';
 import { type Generated, oneStream } from '../generate/kubernetes/manifest.ts';
 import { makePlan, makePlanWithoutAuthorizer, type Plan } from '../generate/plan.ts';
 import { isTarget, TARGETS, type Target, targetVersion, type Version } from '../generate/target.ts';
@@ -63,7 +65,7 @@ interface Emitter {
 
 const EMITTERS: Readonly<Record<Target, Emitter>> = {
   envoy: { plan: envoyPlan, generate: envoy },
-  istio: notYet('istio'),
+  istio: { plan: ({ config }) => makeIstioPlan(config), generate: istio },
   'envoy-gateway': notYet('envoy-gateway'),
   oathkeeper: notYet('oathkeeper'),
 };
@@ -129,6 +131,20 @@ function envoy({ config, options }: Input): Generated {
   const names = config.edge.ory?.apiKey !== undefined && text.includes(API_KEY_VARIABLE);
   const note = `set ${API_KEY_VARIABLE} (ory.api_key) where Envoy runs: what is generated names it and does not hold it`;
   return { files: new Map([[`${part}.yaml`, text]]), notes: names ? [note] : [] };
+}
+
+function istio({ config, text, options, version }: Input): Generated {
+  const { mode, selector, namespace, image = DEFAULT_IMAGE, edgeCache = false, output } = options;
+  return generateIstio(config, {
+    mode,
+    selector,
+    namespace,
+    image,
+    version,
+    edgeCache,
+    source: { text, file: basename(options.config) },
+    separate: output !== undefined,
+  });
 }
 
 function notYet(target: Target): Emitter {
