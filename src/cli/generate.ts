@@ -1,6 +1,6 @@
 // `generate`: configuration for a target, to standard output or into a folder.
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { Config } from '../config/config.ts';
 import { parseConfig, readConfigFile } from '../config/load.ts';
 import { generateEnvoy, type Part } from '../generate/envoy/emit.ts';
@@ -14,6 +14,7 @@ import { isTarget, TARGETS, type Target, targetVersion, type Version } from '../
 import { withoutSecrets } from './generate-env.ts';
 import { planJson, planText } from './plan-text.ts';
 import { UserError } from './user-error.ts';
+import { defaultImage } from './version.ts';
 
 export interface GenerateOptions {
   readonly config: string;
@@ -134,7 +135,7 @@ function envoy({ config, options }: Input): Generated {
 }
 
 function istio({ config, text, options, version }: Input): Generated {
-  const { mode, selector, namespace, image = DEFAULT_IMAGE, edgeCache = false, output } = options;
+  const { mode, selector, namespace, image = defaultImage(), edgeCache = false, output } = options;
   return generateIstio(config, {
     mode,
     selector,

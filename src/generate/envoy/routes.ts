@@ -74,7 +74,8 @@ export const REFUSED: readonly {
     headers: [{ name: ':path', ...regexMatch(OVERLONG_ESCAPE) }],
   },
   {
-    comment: 'So is a method that a rule cannot name: over HTTP/2 Envoy takes any, and some applications fold its case.',
+    comment:
+      'So is a method that a rule cannot name: over HTTP/2 Envoy takes any, and some applications fold its case.',
     reason: 'path_ambiguous',
     headers: [{ name: ':method', ...regexMatch(PLAIN_METHOD), invert_match: true }],
   },

@@ -35,7 +35,8 @@ export function nativePolicies(workload: Workload, plan: Plan): KubernetesObject
             workload,
             {
               name: OBJECT_NAME + WITHOUT_TOKEN,
-              comment: 'Whatever another policy of this workload allows: nothing without an access token of the issuer.',
+              comment:
+                'Whatever another policy of this workload allows: nothing without an access token of the issuer.',
             },
             'DENY',
             { rules: closed.flatMap((region) => denials(region, tokens)) },

@@ -11,7 +11,11 @@ import type { Workload } from './workload.ts';
 
 /** Nothing for an Ory in the cluster, which the mesh knows, or at an address, which has no name to give. */
 export function egress({ namespace, mode, labels }: Workload, config: Config, plan: Plan): KubernetesObject[] {
-  const urls = plan.authorizer ? authorizerUrls(config) : config.tokens && mode === 'gateway' ? [config.tokens.jwksUrl] : [];
+  const urls = plan.authorizer
+    ? authorizerUrls(config)
+    : config.tokens && mode === 'gateway'
+      ? [config.tokens.jwksUrl]
+      : [];
   const origins = new Map(urls.map((url) => [new URL(url).origin, new URL(url)]));
   const names = new Names();
   return [...origins.values()]
@@ -21,7 +25,10 @@ export function egress({ namespace, mode, labels }: Workload, config: Config, pl
       const common = { metadata: { name, namespace } };
       return plan.authorizer
         ? [entry(url, common, url.protocol === 'https:' ? 'TLS' : 'HTTP'), passed(url, common)]
-        : [entry(url, common, url.protocol === 'https:' ? 'HTTPS' : 'HTTP'), ...(url.protocol === 'https:' ? [begun(url, common, labels)] : [])];
+        : [
+            entry(url, common, url.protocol === 'https:' ? 'HTTPS' : 'HTTP'),
+            ...(url.protocol === 'https:' ? [begun(url, common, labels)] : []),
+          ];
     });
 }
 

@@ -1,7 +1,8 @@
 // One EnvoyFilter for what Istio's own objects have no word for: paths with two readings are refused, a client's identity
 // headers removed before anything else, and with `--edge-cache` a yes of the authorizer remembered. No I/O.
-import { grpcReading } from '../envoy/filters.ts';
+
 import { RBAC } from '../envoy/filter-names.ts';
+import { grpcReading } from '../envoy/filters.ts';
 import { earlyHeaderMutations, trailerStripping } from '../envoy/header-stripping.ts';
 import { localReplyConfig, NO_STORE, problemBody, statusFilter } from '../envoy/local-replies.ts';
 import { REFUSED } from '../envoy/routes.ts';
@@ -79,8 +80,7 @@ function guardComment({ rules }: Plan): string {
 function connectionManager(plan: Plan, publicUrl: string): Block {
   const { mappers } = localReplyConfig('grpc', plan, publicUrl) as { mappers: readonly Block[] };
   return {
-    '@type':
-      'type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager',
+    '@type': 'type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager',
     // Whatever the mesh says: rules see paths in this form.
     normalize_path: true,
     merge_slashes: true,

@@ -6,7 +6,9 @@ export type Matched = Pick<Rule, 'host' | 'path' | 'methods'>;
 
 export function overlap(one: Matched, other: Matched): boolean {
   return (
-    methodsOverlap(one.methods, other.methods) && hostsOverlap(one.host, other.host) && pathsOverlap(one.path, other.path)
+    methodsOverlap(one.methods, other.methods) &&
+    hostsOverlap(one.host, other.host) &&
+    pathsOverlap(one.path, other.path)
   );
 }
 

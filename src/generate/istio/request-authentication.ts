@@ -8,7 +8,12 @@ import { target, type Workload } from './workload.ts';
 /** Of a header that no token fills: written never, and a client's own is removed all the same. */
 const NO_CLAIM = 'ory_envoy_no_claim';
 
-export function requestAuthentication(workload: Workload, plan: Plan, tokens: PlannedTokens, timeoutMs: number): KubernetesObject {
+export function requestAuthentication(
+  workload: Workload,
+  plan: Plan,
+  tokens: PlannedTokens,
+  timeoutMs: number,
+): KubernetesObject {
   const claims = new Map(tokens.headers.map(({ name, claims: [first = []] }) => [name, first.join('.')]));
   return {
     [COMMENT]:

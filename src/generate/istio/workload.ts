@@ -37,7 +37,9 @@ export function workloadOf({ mode = 'gateway', selector, namespace }: WorkloadOp
       gateway,
     };
   if (!isLabel(gateway))
-    throw new GenerateError(`--selector gateway/${gateway}: no name of a Gateway. Write its name, such as gateway/public.`);
+    throw new GenerateError(
+      `--selector gateway/${gateway}: no name of a Gateway. Write its name, such as gateway/public.`,
+    );
   if (namespace === undefined)
     throw new GenerateError(
       `--selector gateway/${gateway}: a Gateway may be in any namespace. Say in which with --namespace.`,
