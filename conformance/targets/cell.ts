@@ -39,7 +39,7 @@ function yes(one: Case, found: SeenVerdict, engine: SeenVerdict | undefined): Ce
 }
 
 function no(one: Case, found: SeenVerdict, expected: number): Cell {
-  const ours = found.reason !== undefined || found.status === 302;
+  const ours = found.note === undefined;
   // Whoever is told 401 in an outage throws a good session away.
   if (!ours && expected === 503 && found.status < 500)
     return { kind: 'differs', how: `an outage: ${told(found)}`, lenient: false };

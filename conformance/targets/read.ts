@@ -20,7 +20,8 @@ export function readTargetAnswer(answer: Answer, asked: AskedFor, edge: EdgeWord
   const seen = lineOf(answer, SEEN);
   if (seen !== undefined) return passed(seen, edge);
   const said = readAnswer(answer, asked, edge);
-  if (said.kind === 'verdict' && said.reason !== undefined) return said;
+  // The authorizer's: by its reason, or, of HEAD, by how bare it is.
+  if (said.kind === 'verdict' && said.status !== 200 && said.note === undefined) return said;
   const { status, lines, body } = answer;
   const call = lineOf(answer, 'grpc-status');
   const meant = call === undefined ? status : REFUSED_CALLS[call];

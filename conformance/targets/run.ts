@@ -6,7 +6,7 @@ import { createJudgeAt } from '../../src/cli/cases/edge.ts';
 import { createEngine } from '../../src/cli/cases/engine.ts';
 import { parseCases } from '../../src/cli/cases/load.ts';
 import { compare, type SeenVerdict } from '../../src/cli/cases/verdict.ts';
-import type { Config } from '../../src/config/config.ts';
+import type { Config, Rule } from '../../src/config/config.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import { freePorts } from '../ports.ts';
 import type { RunningBacking } from './backing.ts';
@@ -21,6 +21,8 @@ interface Expected {
   readonly case: Case;
   /** Undefined where only an edge can judge it. */
   readonly engine: SeenVerdict | undefined;
+  /** That it meets, as the engine finds it. */
+  readonly rule: Rule | undefined;
 }
 
 export interface Prepared {
@@ -32,14 +34,16 @@ export interface Prepared {
 export async function prepare({ cases, env, edgeAlone }: Sheet, backing: RunningBacking): Promise<Prepared> {
   const config = parseConfig(stringify(backing.policy), backing.file);
   const read = parseCases(readFileSync(cases, 'utf8'), cases, config, (await env?.(backing)) ?? {});
-  const engine = edgeAlone ? undefined : await createEngine(config, Date.now());
+  const engine = await createEngine(config, Date.now());
   const expected: Expected[] = [];
   for (const one of read) {
-    const verdict = await engine?.judge(one);
-    if (verdict?.kind === 'unjudged') throw new Error(`${one.name}: ${verdict.problem}`);
-    const wrong = verdict && compare(one.expect, verdict).differences;
-    if (wrong && wrong.length > 0) throw new Error(`the engine, "${one.name}": ${JSON.stringify(wrong)}`);
-    expected.push({ case: one, engine: verdict });
+    const verdict = await engine.judge(one);
+    if (verdict.kind === 'unjudged') throw new Error(`${one.name}: ${verdict.problem}`);
+    const wrong = edgeAlone ? [] : compare(one.expect, verdict).differences;
+    if (wrong.length > 0) throw new Error(`the engine, "${one.name}": ${JSON.stringify(wrong)}`);
+    const name = verdict.rule.kind === 'rule' ? verdict.rule.name : undefined;
+    const rule = config.rules.find((known) => known.name === name);
+    expected.push({ case: one, engine: edgeAlone ? undefined : verdict, rule });
   }
   return { config, expected };
 }
