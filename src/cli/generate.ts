@@ -66,7 +66,10 @@ interface Emitter {
 
 const EMITTERS: Readonly<Record<Target, Emitter>> = {
   envoy: { plan: envoyPlan, generate: envoy },
-  istio: { plan: ({ config }) => makeIstioPlan(config), generate: istio },
+  istio: {
+    plan: ({ config, options }) => makeIstioPlan(config, { edgeCache: options.edgeCache === true }),
+    generate: istio,
+  },
   'envoy-gateway': notYet('envoy-gateway'),
   oathkeeper: notYet('oathkeeper'),
 };

@@ -30,11 +30,11 @@ export interface IstioOptions extends KubernetesOptions {
 export function generateIstio(config: Config, options: IstioOptions): Generated {
   const workload = workloadOf(options);
   refuseOryPath(config);
-  const plan = makeIstioPlan(config);
+  const plan = makeIstioPlan(config, options);
   if (options.edgeCache) mustRemember(plan, config);
   const mesh = meshConfig(workload, plan.authorizer, checkTimeout(config));
   const files = manifestFiles(
-    [...istioManifests(config, plan, workload, options), ...authorizer(plan, workload, options)],
+    [...istioManifests(config, plan, workload), ...authorizer(plan, workload, options)],
     head(workload, options),
   );
   return {
@@ -43,7 +43,7 @@ export function generateIstio(config: Config, options: IstioOptions): Generated 
   };
 }
 
-function istioManifests(config: Config, plan: Plan, workload: Workload, { edgeCache }: IstioOptions): Manifest[] {
+function istioManifests(config: Config, plan: Plan, workload: Workload): Manifest[] {
   const policies: KubernetesObject[] = plan.authorizer
     ? [customPolicy(workload, plan)]
     : [
@@ -51,7 +51,7 @@ function istioManifests(config: Config, plan: Plan, workload: Workload, { edgeCa
         ...nativePolicies(workload, plan),
       ];
   return [
-    inFile('guard.yaml')(guard(workload, plan, { publicUrl: config.edge.publicUrl, edgeCache })),
+    inFile('guard.yaml')(guard(workload, plan, config.edge.publicUrl)),
     ...policies.map(inFile('policy.yaml')),
     ...egress(workload, config, plan).map(inFile('ory.yaml')),
   ];

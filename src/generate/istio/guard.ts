@@ -13,12 +13,7 @@ import { edgeCachePatches } from './edge-cache.ts';
 import { OBJECT_NAME } from './names.ts';
 import type { Workload } from './workload.ts';
 
-export interface GuardOptions {
-  readonly publicUrl: string;
-  readonly edgeCache: boolean;
-}
-
-export function guard(workload: Workload, plan: Plan, { publicUrl, edgeCache }: GuardOptions): KubernetesObject {
+export function guard(workload: Workload, plan: Plan, publicUrl: string): KubernetesObject {
   const context = workload.mode === 'gateway' ? 'GATEWAY' : 'SIDECAR_INBOUND';
   const at = (name?: string): Block => ({
     context,
@@ -56,7 +51,7 @@ export function guard(workload: Workload, plan: Plan, { publicUrl, edgeCache }: 
               },
             ]
           : []),
-        ...(edgeCache && plan.edgeCache
+        ...(plan.edgeCache
           ? edgeCachePatches(plan, plan.edgeCache.ttlMs).map((value) => ({
               applyTo: 'HTTP_FILTER',
               match: at(EXT_AUTHZ),

@@ -8,7 +8,13 @@ import { regions } from './native.ts';
 import { isExact, pathsInside, pathsOutside } from './operation.ts';
 import { overlap } from './overlap.ts';
 
-export function makeIstioPlan(config: Config): Plan {
+/** `edgeCache`: whether the EnvoyFilter that remembers is wanted. */
+export function makeIstioPlan(config: Config, { edgeCache }: { readonly edgeCache: boolean }): Plan {
+  const plan = eitherPlan(config);
+  return edgeCache ? plan : { ...plan, edgeCache: undefined };
+}
+
+function eitherPlan(config: Config): Plan {
   const native = makeEitherPlan(config, nativeObstacle);
   const tangled = !native.authorizer && regions(native.rules) === undefined;
   if (!native.authorizer && !tangled) return native;
