@@ -1,6 +1,6 @@
 // `generate`: configuration for a target, to standard output or into a folder.
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { Config } from '../config/config.ts';
 import { parseConfig, readConfigFile } from '../config/load.ts';
 import { generateEnvoy, type Part } from '../generate/envoy/emit.ts';
@@ -8,6 +8,8 @@ import { API_KEY_VARIABLE } from '../generate/envoy/ory-path.ts';
 import type { Transport } from '../generate/envoy/transport.ts';
 import { generateEnvoyGateway } from '../generate/envoy-gateway/emit.ts';
 import { envoyGatewayPlan } from '../generate/envoy-gateway/plan.ts';
+import { generateIstio } from '../generate/istio/emit.ts';
+import { makeIstioPlan } from '../generate/istio/plan.ts';
 import { type Generated, oneStream } from '../generate/kubernetes/manifest.ts';
 import { makePlan, makePlanWithoutAuthorizer, type Plan } from '../generate/plan.ts';
 import { isTarget, TARGETS, type Target, targetVersion, type Version } from '../generate/target.ts';
@@ -66,8 +68,11 @@ interface Emitter {
 
 const EMITTERS: Readonly<Record<Target, Emitter>> = {
   envoy: { plan: envoyPlan, generate: envoy },
-  istio: notYet('istio'),
   'envoy-gateway': { plan: ({ config, version }) => envoyGatewayPlan(config, version), generate: envoyGateway },
+  istio: {
+    plan: ({ config, options }) => makeIstioPlan(config, { edgeCache: options.edgeCache === true }),
+    generate: istio,
+  },
   oathkeeper: notYet('oathkeeper'),
 };
 
@@ -136,7 +141,22 @@ function envoy({ config, options }: Input): Generated {
 
 function envoyGateway({ config, text, options, version }: Input): Generated {
   const { namespace, image = defaultImage(), edgeCache = false } = options;
-  return generateEnvoyGateway(config, { source: { text, file: options.config }, namespace, image, version, edgeCache });
+  const source = { text, file: basename(options.config) };
+  return generateEnvoyGateway(config, { source, namespace, image, version, edgeCache });
+}
+
+function istio({ config, text, options, version }: Input): Generated {
+  const { mode, selector, namespace, image = defaultImage(), edgeCache = false, output } = options;
+  return generateIstio(config, {
+    mode,
+    selector,
+    namespace,
+    image,
+    version,
+    edgeCache,
+    source: { text, file: basename(options.config) },
+    separate: output !== undefined,
+  });
 }
 
 function notYet(target: Target): Emitter {
