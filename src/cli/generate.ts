@@ -1,17 +1,22 @@
 // `generate`: configuration for a target, to standard output or into a folder.
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { Config } from '../config/config.ts';
 import { parseConfig, readConfigFile } from '../config/load.ts';
 import { generateEnvoy, type Part } from '../generate/envoy/emit.ts';
 import { API_KEY_VARIABLE } from '../generate/envoy/ory-path.ts';
 import type { Transport } from '../generate/envoy/transport.ts';
+import { generateEnvoyGateway } from '../generate/envoy-gateway/emit.ts';
+import { envoyGatewayPlan } from '../generate/envoy-gateway/plan.ts';
+import { generateIstio } from '../generate/istio/emit.ts';
+import { makeIstioPlan } from '../generate/istio/plan.ts';
 import { type Generated, oneStream } from '../generate/kubernetes/manifest.ts';
 import { makePlan, makePlanWithoutAuthorizer, type Plan } from '../generate/plan.ts';
 import { isTarget, TARGETS, type Target, targetVersion, type Version } from '../generate/target.ts';
 import { withoutSecrets } from './generate-env.ts';
 import { planJson, planText } from './plan-text.ts';
 import { UserError } from './user-error.ts';
+import { defaultImage } from './version.ts';
 
 export interface GenerateOptions {
   readonly config: string;
@@ -63,8 +68,11 @@ interface Emitter {
 
 const EMITTERS: Readonly<Record<Target, Emitter>> = {
   envoy: { plan: envoyPlan, generate: envoy },
-  istio: notYet('istio'),
-  'envoy-gateway': notYet('envoy-gateway'),
+  'envoy-gateway': { plan: ({ config, version }) => envoyGatewayPlan(config, version), generate: envoyGateway },
+  istio: {
+    plan: ({ config, options }) => makeIstioPlan(config, { edgeCache: options.edgeCache === true }),
+    generate: istio,
+  },
   oathkeeper: notYet('oathkeeper'),
 };
 
@@ -129,6 +137,26 @@ function envoy({ config, options }: Input): Generated {
   const names = config.edge.ory?.apiKey !== undefined && text.includes(API_KEY_VARIABLE);
   const note = `set ${API_KEY_VARIABLE} (ory.api_key) where Envoy runs: what is generated names it and does not hold it`;
   return { files: new Map([[`${part}.yaml`, text]]), notes: names ? [note] : [] };
+}
+
+function envoyGateway({ config, text, options, version }: Input): Generated {
+  const { namespace, image = defaultImage(), edgeCache = false } = options;
+  const source = { text, file: basename(options.config) };
+  return generateEnvoyGateway(config, { source, namespace, image, version, edgeCache });
+}
+
+function istio({ config, text, options, version }: Input): Generated {
+  const { mode, selector, namespace, image = defaultImage(), edgeCache = false, output } = options;
+  return generateIstio(config, {
+    mode,
+    selector,
+    namespace,
+    image,
+    version,
+    edgeCache,
+    source: { text, file: basename(options.config) },
+    separate: output !== undefined,
+  });
 }
 
 function notYet(target: Target): Emitter {

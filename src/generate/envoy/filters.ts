@@ -86,7 +86,7 @@ function extAuthz(config: Config, plan: Plan, transport: Transport): Block {
  * Three calls to Ory (one for a session that was under way and came too early, the session's own, the token's) and some
  * room: the authorizer's own 503 says more than a timeout.
  */
-function checkTimeout(config: Config): string {
+export function checkTimeout(config: Config): string {
   return seconds(3 * config.oryTimeoutMs + 500);
 }
 
@@ -132,6 +132,13 @@ function grpcService(config: Config, plan: Plan): Block {
       retry_policy: checkRetry(config),
       ...(plan.tokens ? { initial_metadata: nativeFindings(plan) } : {}),
     },
+    ...grpcReading(plan),
+  };
+}
+
+/** Fields of ext_authz over gRPC that hold whoever asks. */
+export function grpcReading(plan: Plan): Block {
+  return {
     // Two lines of one credential stay two: joined, they could be read as one.
     encode_raw_headers: true,
     // What allowed_upstream_headers is over HTTP: whatever the authorizer says, it changes identity headers alone.
