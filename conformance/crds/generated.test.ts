@@ -33,19 +33,19 @@ function inCluster(policy: Policy): Policy {
 }
 
 const SIDECAR = ['--mode', 'sidecar', '--selector', 'app=web', '--namespace', 'shop'];
+const GATEWAY_API = ['--mode', 'gateway', '--selector', 'gateway/public', '--namespace', 'edge'];
+const { istio, 'envoy-gateway': gateway } = VERSIONS;
 const WAYS = [
-  { target: 'istio', flags: SIDECAR },
-  { target: 'istio', flags: [...SIDECAR, '--edge-cache'] },
-  { target: 'istio', flags: ['--mode', 'gateway'] },
-  { target: 'istio', flags: ['--mode', 'gateway', '--selector', 'gateway/public', '--namespace', 'edge'] },
-  { target: 'envoy-gateway', flags: [] },
-  { target: 'envoy-gateway', flags: ['--namespace', 'edge'] },
+  { target: 'istio', flags: SIDECAR, versions: [istio.oldest, istio.newest] },
+  { target: 'istio', flags: [...SIDECAR, '--edge-cache'], versions: [istio.newest] },
+  { target: 'istio', flags: ['--mode', 'gateway'], versions: [istio.newest] },
+  { target: 'istio', flags: GATEWAY_API, versions: [istio.oldest] },
+  { target: 'envoy-gateway', flags: [], versions: [gateway.oldest, gateway.newest] },
+  { target: 'envoy-gateway', flags: ['--namespace', 'edge'], versions: [gateway.newest] },
 ] as const;
 
-describe.each(WAYS)('generate $target $flags', ({ target, flags }) => {
-  const { oldest, newest } = VERSIONS[target];
-
-  it.each([oldest, newest])('for %s', async (version) => {
+describe.each(WAYS)('generate $target $flags', ({ target, flags, versions }) => {
+  it.each(versions)('for %s', async (version) => {
     const refused: string[] = [];
     const streams: string[] = [];
     for (const [name, policy] of policies) {

@@ -7,7 +7,9 @@ import { type Cell, cellOf } from './cell.ts';
 import { type Entry, judged, matrixText, unshown } from './matrix.ts';
 
 vi.mock('./gaps.ts', () => ({
-  GAPS: [{ target: 'oathkeeper', case: 'a gap', why: 'it reads no such thing', issue: 'ory/oathkeeper#1' }],
+  GAPS: [
+    { target: 'oathkeeper', case: 'a gap', lenient: true, why: 'it reads no such thing', issue: 'ory/oathkeeper#1' },
+  ],
 }));
 
 const envoy = ABILITIES_OF.envoy as Abilities;
@@ -42,6 +44,7 @@ describe('a case that differs', () => {
   it('and is a known gap where it stands in the list', () => {
     const reason = 'KNOWN GAP: it reads no such thing (ory/oathkeeper#1)';
     expect(judged(entry(LENIENT, { case: 'a gap' }))).toEqual({ kind: 'not supported', reason });
+    expect(judged(entry(DIFFERS, { case: 'a gap', needs: new Set() })).kind).toBe('fault');
   });
 });
 

@@ -31,12 +31,15 @@ export interface Prepared {
 }
 
 /** @throws where the engine itself does not say what the cases expect */
-export async function prepare({ cases, env, edgeAlone }: Sheet, backing: RunningBacking): Promise<Prepared> {
+export async function prepare(
+  { cases, env, edgeAlone, only = () => true }: Sheet,
+  backing: RunningBacking,
+): Promise<Prepared> {
   const config = parseConfig(stringify(backing.policy), backing.file);
   const read = parseCases(readFileSync(cases, 'utf8'), cases, config, (await env?.(backing)) ?? {});
   const engine = await createEngine(config, Date.now());
   const expected: Expected[] = [];
-  for (const one of read) {
+  for (const one of read.filter(only)) {
     const verdict = await engine.judge(one);
     if (verdict.kind === 'unjudged') throw new Error(`${one.name}: ${verdict.problem}`);
     const wrong = edgeAlone ? [] : compare(one.expect, verdict).differences;
