@@ -7,6 +7,8 @@ import { generateEnvoy, type Part } from '../generate/envoy/emit.ts';
 import { API_KEY_VARIABLE } from '../generate/envoy/ory-path.ts';
 import type { Transport } from '../generate/envoy/transport.ts';
 import { type Generated, oneStream } from '../generate/kubernetes/manifest.ts';
+import { generateOathkeeper } from '../generate/oathkeeper/emit.ts';
+import { makeOathkeeperPlan } from '../generate/oathkeeper/plan.ts';
 import { makePlan, makePlanWithoutAuthorizer, type Plan } from '../generate/plan.ts';
 import { isTarget, TARGETS, type Target, targetVersion, type Version } from '../generate/target.ts';
 import { withoutSecrets } from './generate-env.ts';
@@ -41,6 +43,7 @@ const FOR: readonly {
   { key: 'transport', flag: '--transport', targets: ['envoy'] },
   { key: 'caFile', flag: '--ca-file', targets: ['envoy', 'oathkeeper'] },
   { key: 'envoyConfig', flag: '--envoy-config', targets: ['envoy'] },
+  { key: 'edgeCache', flag: '--edge-cache', targets: ['envoy', 'istio', 'envoy-gateway'] },
   { key: 'namespace', flag: '--namespace', targets: ['istio', 'envoy-gateway'] },
   { key: 'image', flag: '--image', targets: ['istio', 'envoy-gateway'] },
   { key: 'mode', flag: '--mode', targets: ['istio'] },
@@ -65,7 +68,7 @@ const EMITTERS: Readonly<Record<Target, Emitter>> = {
   envoy: { plan: envoyPlan, generate: envoy },
   istio: notYet('istio'),
   'envoy-gateway': notYet('envoy-gateway'),
-  oathkeeper: notYet('oathkeeper'),
+  oathkeeper: { plan: ({ config }) => makeOathkeeperPlan(config), generate: oathkeeper },
 };
 
 /** @throws {ConfigError} {GenerateError} {UserError} */
@@ -129,6 +132,11 @@ function envoy({ config, options }: Input): Generated {
   const names = config.edge.ory?.apiKey !== undefined && text.includes(API_KEY_VARIABLE);
   const note = `set ${API_KEY_VARIABLE} (ory.api_key) where Envoy runs: what is generated names it and does not hold it`;
   return { files: new Map([[`${part}.yaml`, text]]), notes: names ? [note] : [] };
+}
+
+function oathkeeper({ config, options }: Input): Generated {
+  const { caFile } = options;
+  return generateOathkeeper(config, caFile === undefined ? {} : { caFile });
 }
 
 function notYet(target: Target): Emitter {
