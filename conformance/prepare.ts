@@ -1,9 +1,10 @@
-// Gets what the suites against real servers need, before they run: the built Kratos and Hydra, Envoy, Chromium. What an
+// Gets what the suites against real servers need, before they run: the built Kratos, Hydra and Oathkeeper, Envoy, Chromium. What an
 // ordinary package client can install is installed. Exit code 3 with the reason on standard output where it cannot be.
 import { EnvoyNotFoundError, findEnvoy } from '../src/edge/find.ts';
 import { findChromium } from './browser/chromium.ts';
 import { installPackages } from './debian.ts';
 import { ToolMissing } from './go-program.ts';
+import { buildOathkeeper } from './oathkeeper/build.ts';
 import { buildServer } from './ory/build.ts';
 
 const CANNOT = 3;
@@ -39,6 +40,7 @@ const missingPython = (error: unknown) => (error instanceof EnvoyNotFoundError ?
 try {
   await withTool(() => buildServer('kratos'), missingTool);
   await withTool(() => buildServer('hydra'), missingTool);
+  await withTool(buildOathkeeper, missingTool);
   await withTool(() => findEnvoy({ onProgress: (line) => process.stderr.write(`${line}\n`) }), missingPython);
   await withTool(needChromium, missingTool);
 } catch (error) {
