@@ -6,7 +6,7 @@ import { ABILITIES_OF, type Abilities } from '../../src/generate/abilities.ts';
 import { type Cell, cellOf } from './cell.ts';
 import { type Entry, judged, matrixText, unshown } from './matrix.ts';
 
-vi.mock('./gaps.ts', () => ({
+vi.mock('../../src/generate/gaps.ts', () => ({
   GAPS: [
     { target: 'oathkeeper', case: 'a gap', lenient: true, why: 'it reads no such thing', issue: 'ory/oathkeeper#1' },
   ],

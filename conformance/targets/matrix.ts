@@ -1,9 +1,9 @@
 // The matrix of cases and targets: what stands in each field, with the reason where a target does not do as the policy
 // says, and the faults that no reason explains. No I/O.
 import { ABILITIES_OF, type Abilities, type Feature } from '../../src/generate/abilities.ts';
+import { GAPS, type Gap } from '../../src/generate/gaps.ts';
 import type { Target } from '../../src/generate/target.ts';
 import type { Cell } from './cell.ts';
-import { GAPS, type Gap } from './gaps.ts';
 
 /** A case on a target. */
 export interface Entry {

@@ -1,10 +1,10 @@
 // Where a target does something else than the policy says, and no missing ability stands for it: each case is known, has a
 // reason, and is shown to differ in just this way. No I/O.
-import type { Target } from '../../src/generate/target.ts';
+import type { Target } from './target.ts';
 
 export interface Gap {
   readonly target: Target;
-  /** The name of the case. */
+  /** The name of the case in conformance/targets/. */
   readonly case: string;
   /** Whether the application is told more than the policy says; otherwise the target refuses more, or tells less. */
   readonly lenient: boolean;
