@@ -24,6 +24,9 @@ export interface MeshProxy {
   readonly labels: Readonly<Record<string, string>>;
 }
 
+/** By it the control plane knows whose service a proxy is; nobody connects to it. Nothing else may have the same. */
+export const PROXY_ADDRESS = '192.0.2.1';
+
 export interface IstioEdge {
   readonly envoy: RunningEnvoy;
   /** What the control plane has written. */
@@ -104,9 +107,6 @@ function ended(child: ChildProcess): Promise<void> {
   });
 }
 
-/** A proxy that asks before the control plane knows its objects is told of no listener: then it asks anew. */
-const ATTEMPTS = 5;
-
 async function startProxy(
   xds: { readonly host: string; readonly port: number },
   proxy: MeshProxy,
@@ -114,22 +114,19 @@ async function startProxy(
 ): Promise<RunningEnvoy> {
   const { path } = await findEnvoy();
   const log: string[] = [];
-  for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
-    const envoy = await startEnvoy({
-      path,
-      config: stringify(bootstrap(xds, proxy)),
-      concurrency: 1,
-      onLog: (line) => log.push(line),
-    });
-    const listens = () => listensOn(envoy, port);
-    try {
-      await until(`Envoy listens on ${port}`, listens, 4_000);
-      return envoy;
-    } catch {
-      await envoy.stop();
-    }
+  const envoy = await startEnvoy({
+    path,
+    config: stringify(bootstrap(xds, proxy)),
+    concurrency: 1,
+    onLog: (line) => log.push(line),
+  });
+  try {
+    await until(`Envoy listens on ${port}`, () => listensOn(envoy, port));
+    return envoy;
+  } catch (error) {
+    await envoy.stop();
+    throw new Error(`${error instanceof Error ? error.message : error}:\n${log.slice(-20).join('\n')}`);
   }
-  throw new Error(`Istio gave Envoy no listener on ${port}:\n${log.slice(-20).join('\n')}`);
 }
 
 async function listensOn({ adminUrl }: RunningEnvoy, port: number): Promise<boolean> {
@@ -151,7 +148,7 @@ function bootstrap(
   };
   return {
     node: {
-      id: `${kind}~127.0.0.1~proxy.${namespace}~${namespace}.svc.cluster.local`,
+      id: `${kind}~${PROXY_ADDRESS}~proxy.${namespace}~${namespace}.svc.cluster.local`,
       cluster: 'proxy',
       metadata: { LABELS: labels, NAMESPACE: namespace, CLUSTER_ID: 'Kubernetes', INTERCEPTION_MODE: 'NONE' },
     },

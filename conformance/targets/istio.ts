@@ -3,7 +3,7 @@
 
 import { parse, parseAllDocuments, stringify } from 'yaml';
 import { GRPC_PORT } from '../../src/generate/kubernetes/authorizer.ts';
-import { type IstioEdge, type MeshProxy, startIstioEdge } from '../istio/control-plane.ts';
+import { type IstioEdge, type MeshProxy, PROXY_ADDRESS, startIstioEdge } from '../istio/control-plane.ts';
 import { generated } from './generated.ts';
 import type { Backing, StartTarget, TargetEdge } from './target.ts';
 
@@ -157,14 +157,8 @@ function instance({ namespace, labels }: MeshProxy, port: number): object[] {
         location: 'MESH_INTERNAL',
         resolution: 'STATIC',
         ports: [{ number: port, name: 'http', protocol: 'HTTP' }],
-        workloadSelector: { labels },
+        endpoints: [{ address: PROXY_ADDRESS, labels }],
       },
-    },
-    {
-      apiVersion: 'networking.istio.io/v1',
-      kind: 'WorkloadEntry',
-      metadata: { name: 'edge', namespace, labels },
-      spec: { address: '127.0.0.1', labels },
     },
   ];
 }

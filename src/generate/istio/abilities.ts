@@ -1,7 +1,6 @@
 // What Istio's objects do by themselves, and what is asked. No I/O.
 import type { Abilities } from '../abilities.ts';
 
-const CUSTOM = 'an AuthorizationPolicy CUSTOM, whose provider is the authorizer over gRPC';
 const ALONE = 'where no rule of the policy is asked; else asked';
 
 export const ISTIO_ABILITIES: Abilities = {
@@ -24,8 +23,8 @@ export const ISTIO_ABILITIES: Abilities = {
   path_refusal: { kind: 'native', how: 'an RBAC filter of the EnvoyFilter, before all others' },
   header_spellings: { kind: 'native', how: 'a mutation of the request by the EnvoyFilter, before all filters' },
   problem_body: {
-    kind: 'asked',
-    why: 'every no of a CUSTOM policy is the authorizer’s own; where nobody is asked it is Istio’s',
+    kind: 'unsupported',
+    why: 'where nobody is asked, a refusal has Istio’s own words and status: 401 for a token that is no good, 403 for one that is missing or does not suffice',
   },
   outage: { kind: 'native', how: 'statusOnError; of Ory’s outage the authorizer says it' },
   edge_cache: { kind: 'native', how: 'a Lua filter of the EnvoyFilter, before ext_authz (`--edge-cache`)' },

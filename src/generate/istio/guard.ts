@@ -86,15 +86,12 @@ function connectionManager(plan: Plan, publicUrl: string): Block {
   };
 }
 
-const GUARD_PREFIX = 'ory_guard_';
-
 function refusing(): Block {
   return {
     [COMMENT]: 'Before every other filter, and so before whatever could allow.',
     name: 'ory-envoy.guard',
     typed_config: {
       '@type': 'type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC',
-      rules_stat_prefix: GUARD_PREFIX,
       rules: { action: 'DENY', policies: Object.fromEntries(REASONS.map((reason) => [reason, refusedFor(reason)])) },
     },
   };
@@ -137,7 +134,7 @@ function refusedAs(reason: Reason): Block {
     metadata_filter: {
       matcher: {
         filter: RBAC,
-        path: [{ key: `${GUARD_PREFIX}enforced_effective_policy_id` }],
+        path: [{ key: 'enforced_effective_policy_id' }],
         value: { string_match: { exact: reason } },
       },
       match_if_key_not_found: false,
