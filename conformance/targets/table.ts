@@ -5,6 +5,7 @@ import { parse } from 'yaml';
 import type { Target } from '../../src/generate/target.ts';
 import type { RunningBacking } from './backing.ts';
 import { envoyTarget } from './envoy.ts';
+import { startEnvoyGateway } from './envoy-gateway.ts';
 import { startIstioGateway, startIstioSidecar } from './istio.ts';
 import { madeToken } from './made-token.ts';
 import type { StartTarget } from './target.ts';
@@ -92,6 +93,7 @@ export const COLUMNS: readonly Column[] = [
     start: envoyTarget('grpc'),
     startAlone: envoyTarget('grpc', ['--no-authorizer']),
   },
+  { name: 'envoy-gateway', target: 'envoy-gateway', start: startEnvoyGateway },
   { name: 'istio sidecar', target: 'istio', start: startIstioSidecar },
   { name: 'istio gateway', target: 'istio', start: startIstioGateway },
 ];

@@ -6,6 +6,8 @@ import { parseConfig, readConfigFile } from '../config/load.ts';
 import { generateEnvoy, type Part } from '../generate/envoy/emit.ts';
 import { API_KEY_VARIABLE } from '../generate/envoy/ory-path.ts';
 import type { Transport } from '../generate/envoy/transport.ts';
+import { generateEnvoyGateway } from '../generate/envoy-gateway/emit.ts';
+import { envoyGatewayPlan } from '../generate/envoy-gateway/plan.ts';
 import { generateIstio } from '../generate/istio/emit.ts';
 import { makeIstioPlan } from '../generate/istio/plan.ts';
 import { type Generated, oneStream } from '../generate/kubernetes/manifest.ts';
@@ -66,11 +68,11 @@ interface Emitter {
 
 const EMITTERS: Readonly<Record<Target, Emitter>> = {
   envoy: { plan: envoyPlan, generate: envoy },
+  'envoy-gateway': { plan: ({ config, version }) => envoyGatewayPlan(config, version), generate: envoyGateway },
   istio: {
     plan: ({ config, options }) => makeIstioPlan(config, { edgeCache: options.edgeCache === true }),
     generate: istio,
   },
-  'envoy-gateway': notYet('envoy-gateway'),
   oathkeeper: notYet('oathkeeper'),
 };
 
@@ -135,6 +137,12 @@ function envoy({ config, options }: Input): Generated {
   const names = config.edge.ory?.apiKey !== undefined && text.includes(API_KEY_VARIABLE);
   const note = `set ${API_KEY_VARIABLE} (ory.api_key) where Envoy runs: what is generated names it and does not hold it`;
   return { files: new Map([[`${part}.yaml`, text]]), notes: names ? [note] : [] };
+}
+
+function envoyGateway({ config, text, options, version }: Input): Generated {
+  const { namespace, image = defaultImage(), edgeCache = false } = options;
+  const source = { text, file: basename(options.config) };
+  return generateEnvoyGateway(config, { source, namespace, image, version, edgeCache });
 }
 
 function istio({ config, text, options, version }: Input): Generated {

@@ -9,7 +9,7 @@ import type { Transport } from './transport.ts';
 /** Reasons that Envoy gives by itself. */
 export type EdgeReason = 'path_ambiguous' | 'no_rule' | 'authorizer_unreachable';
 
-const PROBLEMS = {
+export const PROBLEMS = {
   path_ambiguous: DENIALS.path_ambiguous,
   no_rule: DENIALS.no_rule,
   authorizer_unreachable: { status: 503, title: 'The authorizer cannot be reached' },
