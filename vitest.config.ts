@@ -41,6 +41,15 @@ export default defineConfig({
       },
       {
         test: {
+          name: 'targets',
+          include: ['conformance/targets/**/*.test.ts', 'conformance/crds/**/*.test.ts'],
+          testTimeout: 300_000,
+          hookTimeout: 600_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
           name: 'browser',
           include: ['conformance/browser/**/*.test.ts'],
           testTimeout: 60_000,

@@ -1,7 +1,7 @@
 // The one gate: format and lint, types, dead code, every suite, each with its counts. `--quick` leaves out the suites
 // that need real servers. The last line is the sum: `N passed, N failed`.
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -18,9 +18,13 @@ const quick = process.argv.includes('--quick');
 const total: Counts = { passed: 0, failed: 0, skipped: 0 };
 const failures: string[] = [];
 
-function run(name: string, command: string, args: readonly string[]): boolean {
+function run(name: string, command: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): boolean {
   const started = Date.now();
-  const { status, error } = spawnSync(command, args, { stdio: ['ignore', 'inherit', 'inherit'], timeout: 45 * 60_000 });
+  const { status, error } = spawnSync(command, args, {
+    stdio: ['ignore', 'inherit', 'inherit'],
+    timeout: 45 * 60_000,
+    env: { ...process.env, ...env },
+  });
   const ok = status === 0;
   process.stdout.write(
     `${ok ? 'ok  ' : 'FAIL'} ${name} (${((Date.now() - started) / 1_000).toFixed(1)} s)${error ? ` ${error.message}` : ''}\n\n`,
@@ -37,15 +41,11 @@ function step(name: string, command: string, args: readonly string[]): void {
 function suite(name: string): void {
   const dir = mkdtempSync(join(tmpdir(), 'ory-envoy-test-'));
   const report = join(dir, 'report.json');
-  const ok = run(`suite ${name}`, 'vitest', [
-    'run',
-    '--project',
-    name,
-    '--reporter=default',
-    '--reporter=json',
-    `--outputFile.json=${report}`,
-  ]);
+  const matrix = join(dir, 'matrix.txt');
+  const args = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
+  const ok = run(`suite ${name}`, 'vitest', ['run', '--project', name, ...args], { ORY_ENVOY_MATRIX: matrix });
   const counts = countsOf(report);
+  if (existsSync(matrix)) process.stdout.write(`${readFileSync(matrix, 'utf8')}\n`);
   rmSync(dir, { recursive: true });
   // A suite that could not be read, or that ran nothing, has not passed.
   if (counts.passed + counts.failed === 0 || (!ok && counts.failed === 0)) counts.failed++;
@@ -96,10 +96,11 @@ step('types', 'tsc', ['-p', '.']);
 step('dead code', 'knip', []);
 suite('unit');
 if (!quick) {
-  if (prepared(['ory', 'edge', 'equivalence', 'browser'])) {
+  if (prepared(['ory', 'edge', 'equivalence', 'targets', 'browser'])) {
     suite('ory');
     suite('edge');
     suite('equivalence');
+    suite('targets');
     suite('browser');
   }
   suite('package');

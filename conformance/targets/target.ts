@@ -1,6 +1,6 @@
 // What it takes to run the table of cases through a target: what stands behind the edge, and the edge itself.
 
-/** On loopback, in front of which an edge is put: a development Ory, the demo application, and an authorizer. */
+/** On loopback, in front of which an edge is put: a development Ory, an application, and an authorizer. */
 export interface Backing {
   /** A folder of its own. */
   readonly dir: string;

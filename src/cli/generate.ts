@@ -1,12 +1,17 @@
 // `generate`: configuration for a target, to standard output or into a folder.
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { Config } from '../config/config.ts';
 import { parseConfig, readConfigFile } from '../config/load.ts';
 import { generateEnvoy, type Part } from '../generate/envoy/emit.ts';
 import { API_KEY_VARIABLE } from '../generate/envoy/ory-path.ts';
 import type { Transport } from '../generate/envoy/transport.ts';
+import { generateEnvoyGateway } from '../generate/envoy-gateway/emit.ts';
+import { envoyGatewayPlan } from '../generate/envoy-gateway/plan.ts';
+import { generateIstio } from '../generate/istio/emit.ts';
+import { makeIstioPlan } from '../generate/istio/plan.ts';
 import { type Generated, oneStream } from '../generate/kubernetes/manifest.ts';
+import type { PolicySource } from '../generate/kubernetes/options.ts';
 import { generateOathkeeper } from '../generate/oathkeeper/emit.ts';
 import { makeOathkeeperPlan } from '../generate/oathkeeper/plan.ts';
 import { makePlan, makePlanWithoutAuthorizer, type Plan } from '../generate/plan.ts';
@@ -14,6 +19,7 @@ import { isTarget, TARGETS, type Target, targetVersion, type Version } from '../
 import { withoutSecrets } from './generate-env.ts';
 import { planJson, planText } from './plan-text.ts';
 import { UserError } from './user-error.ts';
+import { defaultImage } from './version.ts';
 
 export interface GenerateOptions {
   readonly config: string;
@@ -53,7 +59,7 @@ const FOR: readonly {
 /** What a target is made from. */
 interface Input {
   readonly config: Config;
-  readonly text: string;
+  readonly source: PolicySource;
   readonly options: GenerateOptions;
   readonly version: Version;
 }
@@ -66,8 +72,11 @@ interface Emitter {
 
 const EMITTERS: Readonly<Record<Target, Emitter>> = {
   envoy: { plan: envoyPlan, generate: envoy },
-  istio: notYet('istio'),
-  'envoy-gateway': notYet('envoy-gateway'),
+  istio: {
+    plan: ({ config, options }) => makeIstioPlan(config, { edgeCache: options.edgeCache === true }),
+    generate: istio,
+  },
+  'envoy-gateway': { plan: ({ config, version }) => envoyGatewayPlan(config, version), generate: envoyGateway },
   oathkeeper: { plan: ({ config }) => makeOathkeeperPlan(config), generate: oathkeeper },
 };
 
@@ -78,7 +87,8 @@ export async function generate(target: string, options: GenerateOptions): Promis
   const version = targetVersion(target, options.targetVersion);
   const text = await readConfigFile(options.config);
   const config = parseConfig(text, options.config, { env: withoutSecrets(text, process.env) });
-  const input: Input = { config, text, options, version };
+  const source = { text, file: basename(options.config) };
+  const input: Input = { config, source, options, version };
   const emitter = EMITTERS[target];
   if (options.plan) {
     const plan = emitter.plan(input);
@@ -134,16 +144,19 @@ function envoy({ config, options }: Input): Generated {
   return { files: new Map([[`${part}.yaml`, text]]), notes: names ? [note] : [] };
 }
 
-function oathkeeper({ config, options }: Input): Generated {
-  const { caFile } = options;
-  return generateOathkeeper(config, caFile === undefined ? {} : { caFile });
+function istio({ config, source, options, version }: Input): Generated {
+  const { mode, selector, namespace, image = defaultImage(), edgeCache = false, output } = options;
+  const separate = output !== undefined;
+  return generateIstio(config, { mode, selector, namespace, image, version, edgeCache, source, separate });
 }
 
-function notYet(target: Target): Emitter {
-  const refuse = () => {
-    throw new UserError(`the target ${target} is not supported yet. Choose envoy.`, 2);
-  };
-  return { plan: refuse, generate: refuse };
+function envoyGateway({ config, source, options, version }: Input): Generated {
+  const { namespace, image = defaultImage(), edgeCache = false } = options;
+  return generateEnvoyGateway(config, { source, namespace, image, version, edgeCache });
+}
+
+function oathkeeper({ config, options: { caFile } }: Input): Generated {
+  return generateOathkeeper(config, caFile === undefined ? {} : { caFile });
 }
 
 function unknownTarget(target: string): string {

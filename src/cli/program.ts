@@ -1,6 +1,6 @@
 // The command line: which commands there are, and what their exit codes mean. A command is loaded when it is called:
 // the authorizer does not carry the development Ory.
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { ConfigError } from '../config/fault.ts';
 import { PARTS } from '../generate/envoy/emit.ts';
@@ -12,6 +12,7 @@ import type { RevokeOptions } from './revoke.ts';
 import type { ServeOptions } from './serve.ts';
 import type { TestOptions } from './test.ts';
 import { ReportedError, UserError } from './user-error.ts';
+import { version } from './version.ts';
 
 const DEFAULT_FILE = 'ory-envoy.yaml';
 
@@ -184,9 +185,4 @@ function workerCount(text: string): number {
   const count = /^[1-9]\d{0,3}$/.test(text) ? Number(text) : Number.NaN;
   if (count <= MAX_WORKERS) return count;
   throw new InvalidArgumentError(`It is a whole number from 1 to ${MAX_WORKERS}, such as the number of cores.`);
-}
-
-function version(): string {
-  const manifest: unknown = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
-  return (manifest as { version: string }).version;
 }

@@ -14,8 +14,16 @@ import type { Outcome } from './verdict.ts';
 export async function createEdgeJudge(config: Config, address: string, nowMs: number): Promise<Judge> {
   const url = edgeUrl(address);
   await mustBeAnEdge(url, config);
+  return createJudgeAt(url, config, nowMs, readAnswer);
+}
+
+/** Which verdict an answer stands for. */
+type Reader = typeof readAnswer;
+
+/** Whether an edge answers at `url`, `read` must know: every answer that it takes for a yes is one. */
+export function createJudgeAt(url: URL, config: Config, nowMs: number, read: Reader): Judge {
   const ory = createDevelopmentOry();
-  return { judge: (one) => judge(one, { config, url, ory, nowMs }), close: () => ory.close() };
+  return { judge: (one) => judge(one, { config, url, ory, nowMs, read }), close: () => ory.close() };
 }
 
 interface Parts {
@@ -23,6 +31,7 @@ interface Parts {
   readonly url: URL;
   readonly ory: DevelopmentOry;
   readonly nowMs: number;
+  readonly read: Reader;
 }
 
 function edgeUrl(address: string): URL {
@@ -67,7 +76,7 @@ async function judge(one: Case, parts: Parts): Promise<Outcome> {
   } catch (error) {
     return { kind: 'unjudged', problem: `no answer came (${causeOf(error)})` };
   }
-  return readAnswer(answer, one.request, parts.config);
+  return parts.read(answer, one.request, parts.config);
 }
 
 /** @throws {UserError} where no real credential can be made. */

@@ -6,9 +6,9 @@ import { EnvoyStartError } from '../../edge/run.ts';
 import type { Discovery } from '../../generate/envoy/discovery.ts';
 import { API_KEY_VARIABLE } from '../../generate/envoy/ory-path.ts';
 import { listen } from '../../server/listen.ts';
+import { Part } from '../part/part.ts';
 import { listenError, UserError } from '../user-error.ts';
 import type { Journal } from './journal.ts';
-import { Part } from './part.ts';
 import { partEvents } from './part-events.ts';
 
 /** A configuration with the pieces that Envoy gets of it. */

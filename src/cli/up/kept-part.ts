@@ -1,8 +1,9 @@
 // A part that is this same program, kept running, with the settings that were asked for last. Starts a process.
+
+import { Part } from '../part/part.ts';
 import type { Journal } from './journal.ts';
 import type { Settings } from './messages.ts';
 import { type NodePart, PartGoneError, startNodePart } from './node-part.ts';
-import { Part } from './part.ts';
 import { partEvents } from './part-events.ts';
 
 export class KeptPart<S extends Settings> {

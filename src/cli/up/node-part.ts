@@ -4,9 +4,9 @@ import { extname } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { type Exit, stopProcess } from '../../edge/process.ts';
+import type { Running } from '../part/running.ts';
 import { UserError } from '../user-error.ts';
 import type { Answer, Facts, Order, Settings } from './messages.ts';
-import type { Running } from './running.ts';
 
 export interface NodePart<S extends Settings> extends Running {
   readonly facts: Facts;

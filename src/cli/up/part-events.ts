@@ -1,7 +1,8 @@
 // What is said of a part that starts, ends and comes back. Writes to the journal alone.
+
+import type { PartEvents } from '../part/part.ts';
 import type { Journal } from './journal.ts';
 import type { PartName } from './lines.ts';
-import type { PartEvents } from './part.ts';
 
 const TITLES: Readonly<Record<PartName, string>> = {
   up: 'up',

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import type { Revocation } from '../../check/identity/cache/revocations.ts';
 import type { Exit } from '../../edge/process.ts';
 import { ListenError } from '../../server/listen.ts';
-import type { Running } from '../up/running.ts';
+import type { Running } from '../part/running.ts';
 import type { Addresses, Answer, FromWorker, Question, ToWorker } from './messages.ts';
 
 export interface WorkerOptions {

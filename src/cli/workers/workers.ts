@@ -7,7 +7,7 @@ import type { Authorizer } from '../../server/authorizer.ts';
 import { type EdgeCaches, NO_EDGE_CACHES } from '../../server/edge-caches.ts';
 import { createVerification, edgeMemoryMs } from '../../server/policies.ts';
 import { Pushes } from '../../server/pushes.ts';
-import { Part } from '../up/part.ts';
+import { Part } from '../part/part.ts';
 import { answerQuestion } from './answer.ts';
 import type { Addresses, Answer, Question } from './messages.ts';
 import { WorkerProcess } from './worker-process.ts';

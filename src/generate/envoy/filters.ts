@@ -132,6 +132,13 @@ function grpcService(config: Config, plan: Plan): Block {
       retry_policy: checkRetry(config),
       ...(plan.tokens ? { initial_metadata: nativeFindings(plan) } : {}),
     },
+    ...grpcReading(plan),
+  };
+}
+
+/** Fields of ext_authz over gRPC that hold whoever asks. */
+export function grpcReading(plan: Plan): Block {
+  return {
     // Two lines of one credential stay two: joined, they could be read as one.
     encode_raw_headers: true,
     // What allowed_upstream_headers is over HTTP: whatever the authorizer says, it changes identity headers alone.

@@ -42,21 +42,25 @@ export function everySpelling(name: string): string {
   return parts.map((part) => (part.endsWith('*') ? `${quote(part.slice(0, -1))}.*` : quote(part))).join(SEPARATOR);
 }
 
-export function earlyHeaderMutations({ identityHeaders, ory }: Plan, trustedHops: number): Block {
-  const names = [
+/** Names of headers, each in every spelling; a trailing `*` stands for any ending. */
+export function strippedHeaders({ identityHeaders, ory }: Plan, trustedHops: number): string[] {
+  return [
     ...identityHeaders,
     ...STRIPPED,
     ...OTHER_REQUESTS,
     ...(trustedHops === 0 ? [...FORWARDED, ...CLIENT_ADDRESS_HEADERS] : []),
     ...(ory ? ORY_CONTROL_HEADERS : []),
   ];
+}
+
+export function earlyHeaderMutations(plan: Plan, trustedHops: number): Block {
   return {
     [COMMENT]:
       'Identity headers are the authorizer’s alone: every spelling of a client’s own is removed, on every route.',
     name: 'envoy.http.early_header_mutation.header_mutation',
     typed_config: {
       '@type': 'type.googleapis.com/envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation',
-      mutations: names.map(removal),
+      mutations: strippedHeaders(plan, trustedHops).map(removal),
     },
   };
 }

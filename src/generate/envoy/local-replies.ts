@@ -9,13 +9,13 @@ import type { Transport } from './transport.ts';
 /** Reasons that Envoy gives by itself. */
 export type EdgeReason = 'path_ambiguous' | 'no_rule' | 'authorizer_unreachable';
 
-const PROBLEMS = {
+export const PROBLEMS = {
   path_ambiguous: DENIALS.path_ambiguous,
   no_rule: DENIALS.no_rule,
   authorizer_unreachable: { status: 503, title: 'The authorizer cannot be reached' },
 } as const satisfies Record<EdgeReason, { status: number; title: string }>;
 
-function problemBody(reason: EdgeReason): Block {
+export function problemBody(reason: EdgeReason): Block {
   const { status, title } = PROBLEMS[reason];
   return {
     json_format: { type: `urn:ory-envoy:reason:${reason}`, title, status, reason, request_id: '%REQ(X-REQUEST-ID)%' },
@@ -53,7 +53,7 @@ export function localReplyConfig(
   };
 }
 
-const NO_STORE: Block = { header: { key: 'cache-control', value: 'no-store' }, append_action: 'ADD_IF_ABSENT' };
+export const NO_STORE: Block = { header: { key: 'cache-control', value: 'no-store' }, append_action: 'ADD_IF_ABSENT' };
 
 function fromTheAuthorizer(transport: Transport | undefined, corsOrigins: readonly string[]): Block[] {
   const unreachable = [fromAuthorizer(), statusFilter('EQ', 503), ...(transport === 'grpc' ? [withoutReason()] : [])];
@@ -166,7 +166,7 @@ function metadata(key: string, value: Block, matchIfMissing: boolean): Block {
   };
 }
 
-function statusFilter(op: string, status: number): Block {
+export function statusFilter(op: string, status: number): Block {
   return {
     status_code_filter: { comparison: { op, value: { default_value: status, runtime_key: 'ory_envoy.none' } } },
   };

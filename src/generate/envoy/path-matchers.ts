@@ -40,7 +40,7 @@ export function pathRegex(glob: PathGlob): string {
 }
 
 /** Every spelling of a literal: hex digits in either case, and characters such as `@` as themselves or escaped. */
-function literalRegex(text: string): string {
+export function literalRegex(text: string): string {
   return text.replace(
     /%([0-9A-F])([0-9A-F])|([^%\w.~-])|\./g,
     (found, high?: string, low?: string, reserved?: string) => {
@@ -85,18 +85,32 @@ const BYTES = Array.from({ length: 256 }, (_, byte) => byte);
  * that `canonicalPath` keeps, made by asking it about every byte. A list of what to refuse would let pass what it forgot.
  */
 export function plainPathRegex(): string {
-  const chars = BYTES.filter((byte) => {
+  const escapes = BYTES.filter((byte) => canonicalPath(`/${escapeOf(byte)}`) !== undefined);
+  return `/(?:${charClass(plainCharacters())}|%(?:${escapesRegex(escapes)}))*(?:\\?\\C*)?`;
+}
+
+/** Codes of the characters that a path has as they are, `/` among them. */
+export function plainCharacters(): number[] {
+  return BYTES.filter((byte) => {
     const path = `/${String.fromCharCode(byte)}x`;
     return byte === SLASH || canonicalPath(path) === path;
   });
-  const byHigh = new Map<string, string[]>();
-  for (const byte of BYTES) {
-    const [high, low] = [Math.floor(byte / 16).toString(16), (byte % 16).toString(16)];
-    if (canonicalPath(`/%${high}${low}`) !== undefined) byHigh.set(high, [...(byHigh.get(high) ?? []), low]);
-  }
-  const byLows = Map.groupBy(byHigh.keys(), (high) => (byHigh.get(high) ?? []).join(''));
-  const escapes = [...byLows].map(([lows, highs]) => `${hexClass(highs.join(''))}${hexClass(lows)}`);
-  return `/(?:${charClass(chars)}|%(?:${escapes.join('|')}))*(?:\\?\\C*)?`;
+}
+
+export function escapeOf(byte: number): string {
+  return `%${byte.toString(16).toUpperCase().padStart(2, '0')}`;
+}
+
+/** The two hex digits of any of these bytes, in either case, as alternatives. */
+export function escapesRegex(bytes: readonly number[]): string {
+  const byHigh = Map.groupBy(bytes, (byte) => hexDigits(byte).charAt(0));
+  const lowsOf = (high: string) => (byHigh.get(high) ?? []).map((byte) => hexDigits(byte).charAt(1)).join('');
+  const byLows = Map.groupBy(byHigh.keys(), lowsOf);
+  return [...byLows].map(([lows, highs]) => `${hexClass(highs.join(''))}${hexClass(lows)}`).join('|');
+}
+
+function hexDigits(byte: number): string {
+  return byte.toString(16).padStart(2, '0');
 }
 
 const SLASH = 0x2f;
@@ -113,7 +127,7 @@ function hexClass(digits: string): string {
 }
 
 /** Codes in ascending order as a class of ranges. */
-function charClass(codes: readonly number[]): string {
+export function charClass(codes: readonly number[]): string {
   const ranges: [number, number][] = [];
   for (const code of codes) {
     const last = ranges.at(-1);

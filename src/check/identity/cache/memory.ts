@@ -17,14 +17,14 @@ export interface IdentityCacheOptions {
 interface Remembered {
   readonly identity: Identity;
   /** How many revocations there had been when Ory was asked. */
-  readonly asked: number;
+  readonly revokedBefore: number;
   readonly fromMs: number;
   readonly freshUntilMs: number;
   readonly staleUntilMs: number;
 }
 
 interface Call {
-  readonly asked: number;
+  readonly revokedBefore: number;
   readonly answer: Promise<CachedVerification>;
 }
 
@@ -99,22 +99,22 @@ export class IdentityCache {
     const before = this.#underWay.get(key);
     if (!before) return await this.#call(key, credential, verifier, enough);
     const joined = await before.answer;
-    if (!isShort(joined, enough) && !this.#isRevoked(joined, before.asked)) return withoutCookies(joined);
+    if (!isShort(joined, enough) && !this.#isRevoked(joined, before.revokedBefore)) return withoutCookies(joined);
     // That call may have begun before the login or the second factor that this request comes from, or the revocation.
     const next = this.#underWay.get(key);
     return next ? withoutCookies(await next.answer) : await this.#call(key, credential, verifier, enough);
   }
 
-  #isRevoked(verification: Verification, asked: number): boolean {
-    return verification.kind === 'verified' && this.#revocations.cover(verification.identity, asked);
+  #isRevoked(verification: Verification, revokedBefore: number): boolean {
+    return verification.kind === 'verified' && this.#revocations.cover(verification.identity, revokedBefore);
   }
 
   #call(key: string, credential: Credential, verifier: Verifier, enough: Enough): Promise<CachedVerification> {
-    const asked = this.#revocations.count;
-    const answer = this.#ask(key, () => verifier.verify(credential, enough), asked).finally(() =>
+    const revokedBefore = this.#revocations.count;
+    const answer = this.#ask(key, () => verifier.verify(credential, enough), revokedBefore).finally(() =>
       this.#underWay.delete(key),
     );
-    this.#underWay.set(key, { asked, answer });
+    this.#underWay.set(key, { revokedBefore, answer });
     return answer;
   }
 
@@ -131,12 +131,13 @@ export class IdentityCache {
   #remembered(key: string, verifier: Verifier): Remembered | undefined {
     const entry = this.#identities.get(key);
     if (!entry) return undefined;
-    if (verifier.stillTrusted(entry.identity) && !this.#revocations.cover(entry.identity, entry.asked)) return entry;
+    if (verifier.stillTrusted(entry.identity) && !this.#revocations.cover(entry.identity, entry.revokedBefore))
+      return entry;
     this.#identities.delete(key);
     return undefined;
   }
 
-  async #ask(key: string, ask: () => Promise<Verification>, asked: number): Promise<CachedVerification> {
+  async #ask(key: string, ask: () => Promise<Verification>, revokedBefore: number): Promise<CachedVerification> {
     // From before the call: however long Ory takes, nothing is remembered for longer than it may be.
     const fromMs = this.#options.clock();
     const verification = await ask();
@@ -144,9 +145,9 @@ export class IdentityCache {
       case 'verified':
         return {
           ...verification,
-          freshUntilMs: this.#isRevoked(verification, asked)
+          freshUntilMs: this.#isRevoked(verification, revokedBefore)
             ? THE_PAST
-            : this.#remember(key, verification.identity, asked, fromMs, verification.cacheForMs),
+            : this.#remember(key, verification.identity, revokedBefore, fromMs, verification.cacheForMs),
         };
       case 'rejected':
         this.#identities.delete(key);
@@ -160,7 +161,13 @@ export class IdentityCache {
   }
 
   /** @returns until when it is fresh. */
-  #remember(key: string, identity: Identity, asked: number, fromMs: number, cacheForMs: number | undefined): number {
+  #remember(
+    key: string,
+    identity: Identity,
+    revokedBefore: number,
+    fromMs: number,
+    cacheForMs: number | undefined,
+  ): number {
     this.#refusals.delete(key);
     const endMs = identity.expiresAtMs ?? Number.POSITIVE_INFINITY;
     const freshUntilMs = Math.min(
@@ -168,7 +175,8 @@ export class IdentityCache {
       endMs,
     );
     const staleUntilMs = Math.min(freshUntilMs + this.#options.staleIfErrorMs, endMs);
-    if (staleUntilMs > fromMs) this.#identities.set(key, { identity, asked, fromMs, freshUntilMs, staleUntilMs });
+    if (staleUntilMs > fromMs)
+      this.#identities.set(key, { identity, revokedBefore, fromMs, freshUntilMs, staleUntilMs });
     else this.#identities.delete(key);
     return freshUntilMs;
   }

@@ -53,22 +53,22 @@ export class Revocations {
     this.#prune();
   }
 
-  /** Whether this identity, as Ory was asked for it after the first `asked` revocations, has been revoked since. */
-  cover(identity: Identity, asked: number): boolean {
-    if (asked === this.#count) return false;
-    if (asked < this.#allUpTo) return true;
-    if (identity.kind === 'token') return this.#isAfter('identity', identity.claims['sub'], asked);
+  /** Whether this identity, as Ory was asked for it after the first `revokedBefore` revocations, has been revoked since. */
+  cover(identity: Identity, revokedBefore: number): boolean {
+    if (revokedBefore === this.#count) return false;
+    if (revokedBefore < this.#allUpTo) return true;
+    if (identity.kind === 'token') return this.#isAfter('identity', identity.claims['sub'], revokedBefore);
     const { id, identity: person } = identity.session;
     return (
-      this.#isAfter('session', id, asked) ||
-      this.#isAfter('identity', isObject(person) ? person['id'] : undefined, asked)
+      this.#isAfter('session', id, revokedBefore) ||
+      this.#isAfter('identity', isObject(person) ? person['id'] : undefined, revokedBefore)
     );
   }
 
-  #isAfter(kind: 'session' | 'identity', id: unknown, asked: number): boolean {
+  #isAfter(kind: 'session' | 'identity', id: unknown, revokedBefore: number): boolean {
     if (typeof id !== 'string') return false;
     const tombstone = this.#tombstones.get(tombstoneKey(kind, id));
-    return tombstone !== undefined && tombstone.number > asked;
+    return tombstone !== undefined && tombstone.number > revokedBefore;
   }
 
   #prune(): void {

@@ -1,5 +1,5 @@
-// A part of `up` that is kept running: started again after it ended, later and later while it does not stay. Its I/O is
-// what starts it.
+// A process that is kept running, a part of `up` or a worker of `serve`: started again after it ended, later and later
+// while it does not stay. Its I/O is what starts it.
 
 import type { Exit } from '../../edge/process.ts';
 import { Backoff } from './backoff.ts';

@@ -1,4 +1,4 @@
-// What `up` needs to know of a process that it started. No I/O.
+// What is known of a process that was started. No I/O.
 import type { Exit } from '../../edge/process.ts';
 
 export interface Running {

@@ -1,0 +1,99 @@
+// The table: policies, each with its cases, and the targets that they run on. Reads files.
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { parse } from 'yaml';
+import type { Target } from '../../src/generate/target.ts';
+import type { RunningBacking } from './backing.ts';
+import { envoyTarget } from './envoy.ts';
+import { startEnvoyGateway } from './envoy-gateway.ts';
+import { startIstioGateway, startIstioSidecar } from './istio.ts';
+import { madeToken } from './made-token.ts';
+import type { StartTarget } from './target.ts';
+
+export interface Sheet {
+  readonly name: string;
+  readonly policy: Readonly<Record<string, unknown>>;
+  /** The file of cases. */
+  readonly cases: string;
+  /** What the engine cannot judge: it has an Ory of its own, and no Envoy before it. */
+  readonly edgeAlone?: true;
+  /** Refusals are expected in whatever words: nobody is asked. */
+  readonly withoutAuthorizer?: true;
+  /** Before the cases. */
+  readonly prepare?: (backing: RunningBacking) => Promise<void>;
+  /** Values of `${NAME}` in the cases. */
+  readonly env?: (backing: RunningBacking) => Promise<Readonly<Record<string, string>>>;
+}
+
+export interface Column {
+  readonly name: string;
+  readonly target: Target;
+  readonly start: StartTarget;
+  /** With nobody to ask, where that has to be asked for. */
+  readonly startAlone?: StartTarget;
+}
+
+const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+const policy = (path: string) => parse(readFileSync(here(path), 'utf8')) as Record<string, unknown>;
+
+export const SHEETS: readonly Sheet[] = [
+  {
+    name: 'everything, with opaque tokens',
+    policy: policy('../edge/cases/policy.yaml'),
+    cases: here('../edge/cases/cases.yaml'),
+    env: async ({ policy: { edge }, ports }) => {
+      const { public_url: url = '' } = edge as { readonly public_url?: string };
+      const LOGIN = `http://127.0.0.1:${ports.ory}/self-service/login/browser`;
+      return { EDGE_URL: url, EDGE: encodeURIComponent(url), LOGIN };
+    },
+  },
+  {
+    name: 'overlapping rules, headers, paths',
+    policy: policy('cases/overlap.yaml'),
+    cases: here('cases/overlap.cases.yaml'),
+  },
+  { name: 'tokens alone', policy: policy('cases/tokens.yaml'), cases: here('cases/tokens.cases.yaml') },
+  {
+    name: 'tokens alone, as they are written',
+    policy: policy('cases/tokens.yaml'),
+    cases: here('../edge/cases/no-authorizer.yaml'),
+    edgeAlone: true,
+    withoutAuthorizer: true,
+    env: async (backing) => ({
+      READ: await madeToken(backing, ['read']),
+      WRITE: await madeToken(backing, ['write']),
+      LARGE: 'x'.repeat(62_000),
+    }),
+  },
+  {
+    name: 'Ory is away',
+    policy: policy('cases/outage.yaml'),
+    cases: here('cases/outage.cases.yaml'),
+    edgeAlone: true,
+  },
+  {
+    name: 'the authorizer is away',
+    policy: policy('cases/overlap.yaml'),
+    cases: here('cases/authorizer-down.cases.yaml'),
+    edgeAlone: true,
+    prepare: (backing) => backing.endAuthorizer(),
+  },
+];
+
+export const COLUMNS: readonly Column[] = [
+  {
+    name: 'envoy/http',
+    target: 'envoy',
+    start: envoyTarget('http'),
+    startAlone: envoyTarget('http', ['--no-authorizer']),
+  },
+  {
+    name: 'envoy/grpc',
+    target: 'envoy',
+    start: envoyTarget('grpc'),
+    startAlone: envoyTarget('grpc', ['--no-authorizer']),
+  },
+  { name: 'envoy-gateway', target: 'envoy-gateway', start: startEnvoyGateway },
+  { name: 'istio sidecar', target: 'istio', start: startIstioSidecar },
+  { name: 'istio gateway', target: 'istio', start: startIstioGateway },
+];
