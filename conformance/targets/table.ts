@@ -8,6 +8,7 @@ import { envoyTarget } from './envoy.ts';
 import { startEnvoyGateway } from './envoy-gateway.ts';
 import { startIstioGateway, startIstioSidecar } from './istio.ts';
 import { madeToken } from './made-token.ts';
+import { startOathkeeper } from './oathkeeper.ts';
 import type { StartTarget } from './target.ts';
 
 export interface Sheet {
@@ -51,6 +52,11 @@ export const SHEETS: readonly Sheet[] = [
     name: 'overlapping rules, headers, paths',
     policy: policy('cases/overlap.yaml'),
     cases: here('cases/overlap.cases.yaml'),
+  },
+  {
+    name: 'sessions and tokens, without claims',
+    policy: policy('cases/people.yaml'),
+    cases: here('cases/people.cases.yaml'),
   },
   { name: 'tokens alone', policy: policy('cases/tokens.yaml'), cases: here('cases/tokens.cases.yaml') },
   {
@@ -96,4 +102,5 @@ export const COLUMNS: readonly Column[] = [
   { name: 'envoy-gateway', target: 'envoy-gateway', start: startEnvoyGateway },
   { name: 'istio sidecar', target: 'istio', start: startIstioSidecar },
   { name: 'istio gateway', target: 'istio', start: startIstioGateway },
+  { name: 'oathkeeper', target: 'oathkeeper', start: startOathkeeper },
 ];
