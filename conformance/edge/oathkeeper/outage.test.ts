@@ -31,6 +31,10 @@ function silence(path: string): void {
   };
 }
 
+function hang(path: string): void {
+  pair.ory.before = (request) => request.url?.startsWith(path) === true;
+}
+
 const CASES: readonly [
   name: string,
   arrange: () => void,
@@ -42,6 +46,7 @@ const CASES: readonly [
   ['Kratos fails', () => (pair.sessions.status = 500), '/app/x', () => SESSION, 'kratosError'],
   ['Kratos has had enough', () => (pair.sessions.status = 429), '/app/x', () => SESSION, 'kratosError'],
   ['Kratos is away', () => silence('/sessions'), '/app/x', () => SESSION, 'kratosGone'],
+  ['Kratos hangs', () => hang('/sessions'), '/app/x', () => SESSION],
   ['the keys are away', () => silence('/.well-known'), '/api/x', () => jwt, 'keysGone'],
   ['introspection is away', () => silence('/admin'), '/api/x', () => OPAQUE],
   ['whoever is in Kratos’s place says {}', () => (pair.sessions.body = '{}'), '/app/x', () => SESSION],
