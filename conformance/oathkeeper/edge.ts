@@ -7,6 +7,7 @@ import { stringify } from 'yaml';
 import { parseConfig } from '../../src/config/load.ts';
 import { findEnvoy } from '../../src/edge/find.ts';
 import { startEnvoy } from '../../src/edge/run.ts';
+import type { Generated } from '../../src/generate/kubernetes/manifest.ts';
 import { generateOathkeeper } from '../../src/generate/oathkeeper/emit.ts';
 import type { ServerProcess } from '../ory/ory.ts';
 import { startProgram } from '../ory/server-process.ts';
@@ -28,25 +29,29 @@ export interface OathkeeperEdge {
 export interface OathkeeperEdgeOptions {
   /** Default: any free one. */
   readonly port?: number;
+  /** Default: without a process of its own. */
+  readonly generate?: (policy: Readonly<Record<string, unknown>>) => Promise<Pick<Generated, 'files' | 'notes'>>;
   /** A last hand on a generated file. */
   readonly patch?: (text: string, file: string) => string;
   /** Of Oathkeeper. */
   readonly env?: Readonly<Record<string, string>>;
 }
 
+const inProcess: OathkeeperEdgeOptions['generate'] & {} = async (policy) =>
+  generateOathkeeper(parseConfig(stringify(policy), 'ory-envoy.yaml'));
+
 /** `policy` is an ory-envoy.yaml as an object; where Envoy and Oathkeeper listen is filled in. */
 export async function startOathkeeperEdge(
   policy: Readonly<Record<string, unknown>>,
-  { port = 0, patch = (text) => text, env = {} }: OathkeeperEdgeOptions = {},
+  { port = 0, generate = inProcess, patch = (text) => text, env = {} }: OathkeeperEdgeOptions = {},
 ): Promise<OathkeeperEdge> {
   const [http = 0, grpc = 0, admin = 0] = await freePorts(3);
   const { authorizer: _, ...edge } = policy['edge'] as { readonly authorizer?: unknown };
-  const text = stringify({
+  const { files, notes } = await generate({
     ...policy,
     edge: { ...edge, listen: `127.0.0.1:${port}`, admin: '127.0.0.1:0' },
     serve: { http: `127.0.0.1:${http}`, grpc: `127.0.0.1:${grpc}`, admin: `127.0.0.1:${admin}` },
   });
-  const { files, notes } = generateOathkeeper(parseConfig(text, 'ory-envoy.yaml'));
   const folder = mkdtempSync(join(tmpdir(), 'ory-envoy-oathkeeper-'));
   for (const [file, content] of files) writeFileSync(join(folder, file), patch(content, file));
   const closing: (() => Promise<void> | void)[] = [() => rmSync(folder, { recursive: true, force: true })];

@@ -9,6 +9,7 @@ import { envoyTarget } from './envoy.ts';
 import { startEnvoyGateway } from './envoy-gateway.ts';
 import { startIstioGateway, startIstioSidecar } from './istio.ts';
 import { madeToken } from './made-token.ts';
+import { startOathkeeper } from './oathkeeper.ts';
 import type { StartTarget } from './target.ts';
 
 export interface Sheet {
@@ -80,6 +81,11 @@ export const SHEETS: readonly Sheet[] = [
     prepare: (backing) => backing.endAuthorizer(),
   },
   {
+    name: 'sessions and tokens, without claims',
+    policy: policy('cases/people.yaml'),
+    cases: here('cases/people.cases.yaml'),
+  },
+  {
     name: 'tokens alone, as they are written',
     policy: textTokens,
     cases: here('../edge/cases/no-authorizer.yaml'),
@@ -122,4 +128,5 @@ export const COLUMNS: readonly Column[] = [
   { name: 'istio sidecar', target: 'istio', start: startIstioSidecar },
   { name: 'istio gateway', target: 'istio', start: startIstioGateway },
   { name: 'envoy-gateway', target: 'envoy-gateway', start: startEnvoyGateway },
+  { name: 'oathkeeper', target: 'oathkeeper', start: startOathkeeper },
 ];

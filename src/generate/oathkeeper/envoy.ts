@@ -2,12 +2,13 @@
 import type { Config } from '../../config/config.ts';
 import { AUTHORIZER_CLUSTER } from '../envoy/clusters.ts';
 import { bootstrap } from '../envoy/emit.ts';
-import { EXT_AUTHZ } from '../envoy/filter-names.ts';
+import { EXT_AUTHZ, EXT_AUTHZ_ROUTE } from '../envoy/filter-names.ts';
 import { checkRetry, checkTimeout, DENIAL_HEADERS, exactly } from '../envoy/filters.ts';
 import { localReplyConfig } from '../envoy/local-replies.ts';
 import { preflightRoutes } from '../envoy/routes.ts';
 import type { Plan } from '../plan.ts';
 import { type Block, COMMENT, type Value } from '../yaml.ts';
+import { ANY_CREDENTIALS, oneCredential } from './one-credential.ts';
 import { makeOathkeeperPlan } from './plan.ts';
 
 export function envoyBootstrap(config: Config, caFile: string): Block {
@@ -26,16 +27,22 @@ function withOathkeeper(value: Value, config: Config, plan: Plan): Value {
       key === 'local_reply_config'
         ? localReplyConfig(undefined, plan, config.edge.publicUrl)
         : withOathkeeper(item, config, plan);
+  const perFilter = (value as Block)['typed_per_filter_config'] as Block | undefined;
+  // Oathkeeper would call a request without a rule not found.
+  if (perFilter?.[EXT_AUTHZ] || 'direct_response' in value)
+    next['typed_per_filter_config'] = { ...perFilter, ...NOT_ASKED, ...ANY_CREDENTIALS };
   return next as Block;
 }
+
+const NOT_ASKED: Block = { [EXT_AUTHZ]: { '@type': EXT_AUTHZ_ROUTE, disabled: true } };
 
 /** An entry of a list: a filter, a route, or anything else. */
 function replaced(item: Value, config: Config, plan: Plan): Value[] {
   const name = typeof item === 'object' && 'name' in item ? item['name'] : undefined;
-  if (name === EXT_AUTHZ) return [extAuthz(config, plan), withoutEmptyHeaders(plan)];
+  if (name === EXT_AUTHZ) return [oneCredential(config), extAuthz(config, plan), withoutEmptyHeaders(plan)];
   const isRoute = typeof item === 'object' && 'match' in item && 'route' in item;
   const rule = isRoute ? plan.rules.find((one) => one.name === name) : undefined;
-  return [...(rule ? preflightRoutes(rule, plan) : []), withOathkeeper(item, config, plan)];
+  return [...(rule ? preflightRoutes(rule, plan) : []), item].map((one) => withOathkeeper(one, config, plan));
 }
 
 /** What Oathkeeper is told of a request, beside method, path and host: nothing by which it could take it for another. */

@@ -56,7 +56,7 @@ export function checkLimits(config: Config): void {
     ),
   );
   if (inTheWay.length > 0)
-    throw new GenerateError(`oathkeeper: Oathkeeper cannot hold this policy. In the way:\n${inTheWay.join('\n')}`);
+    throw new GenerateError(`Oathkeeper cannot hold this policy. In the way:\n${inTheWay.join('\n')}`);
 }
 
 function requirementsOf({ access }: Rule): readonly Requirement[] {
