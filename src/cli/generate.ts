@@ -1,6 +1,6 @@
 // `generate`: configuration for a target, to standard output or into a folder.
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { Config } from '../config/config.ts';
 import { parseConfig, readConfigFile } from '../config/load.ts';
 import { generateEnvoy, type Part } from '../generate/envoy/emit.ts';
@@ -8,7 +8,12 @@ import { API_KEY_VARIABLE } from '../generate/envoy/ory-path.ts';
 import type { Transport } from '../generate/envoy/transport.ts';
 import { generateEnvoyGateway } from '../generate/envoy-gateway/emit.ts';
 import { envoyGatewayPlan } from '../generate/envoy-gateway/plan.ts';
+import { generateIstio } from '../generate/istio/emit.ts';
+import { makeIstioPlan } from '../generate/istio/plan.ts';
 import { type Generated, oneStream } from '../generate/kubernetes/manifest.ts';
+import type { PolicySource } from '../generate/kubernetes/options.ts';
+import { generateOathkeeper } from '../generate/oathkeeper/emit.ts';
+import { makeOathkeeperPlan } from '../generate/oathkeeper/plan.ts';
 import { makePlan, makePlanWithoutAuthorizer, type Plan } from '../generate/plan.ts';
 import { isTarget, TARGETS, type Target, targetVersion, type Version } from '../generate/target.ts';
 import { withoutSecrets } from './generate-env.ts';
@@ -44,6 +49,7 @@ const FOR: readonly {
   { key: 'transport', flag: '--transport', targets: ['envoy'] },
   { key: 'caFile', flag: '--ca-file', targets: ['envoy', 'oathkeeper'] },
   { key: 'envoyConfig', flag: '--envoy-config', targets: ['envoy'] },
+  { key: 'edgeCache', flag: '--edge-cache', targets: ['envoy', 'istio', 'envoy-gateway'] },
   { key: 'namespace', flag: '--namespace', targets: ['istio', 'envoy-gateway'] },
   { key: 'image', flag: '--image', targets: ['istio', 'envoy-gateway'] },
   { key: 'mode', flag: '--mode', targets: ['istio'] },
@@ -53,7 +59,7 @@ const FOR: readonly {
 /** What a target is made from. */
 interface Input {
   readonly config: Config;
-  readonly text: string;
+  readonly source: PolicySource;
   readonly options: GenerateOptions;
   readonly version: Version;
 }
@@ -66,9 +72,12 @@ interface Emitter {
 
 const EMITTERS: Readonly<Record<Target, Emitter>> = {
   envoy: { plan: envoyPlan, generate: envoy },
-  istio: notYet('istio'),
+  istio: {
+    plan: ({ config, options }) => makeIstioPlan(config, { edgeCache: options.edgeCache === true }),
+    generate: istio,
+  },
   'envoy-gateway': { plan: ({ config, version }) => envoyGatewayPlan(config, version), generate: envoyGateway },
-  oathkeeper: notYet('oathkeeper'),
+  oathkeeper: { plan: ({ config }) => makeOathkeeperPlan(config), generate: oathkeeper },
 };
 
 /** @throws {ConfigError} {GenerateError} {UserError} */
@@ -78,7 +87,8 @@ export async function generate(target: string, options: GenerateOptions): Promis
   const version = targetVersion(target, options.targetVersion);
   const text = await readConfigFile(options.config);
   const config = parseConfig(text, options.config, { env: withoutSecrets(text, process.env) });
-  const input: Input = { config, text, options, version };
+  const source = { text, file: basename(options.config) };
+  const input: Input = { config, source, options, version };
   const emitter = EMITTERS[target];
   if (options.plan) {
     const plan = emitter.plan(input);
@@ -134,16 +144,19 @@ function envoy({ config, options }: Input): Generated {
   return { files: new Map([[`${part}.yaml`, text]]), notes: names ? [note] : [] };
 }
 
-function envoyGateway({ config, text, options, version }: Input): Generated {
-  const { namespace, image = defaultImage(), edgeCache = false } = options;
-  return generateEnvoyGateway(config, { source: { text, file: options.config }, namespace, image, version, edgeCache });
+function istio({ config, source, options, version }: Input): Generated {
+  const { mode, selector, namespace, image = defaultImage(), edgeCache = false, output } = options;
+  const separate = output !== undefined;
+  return generateIstio(config, { mode, selector, namespace, image, version, edgeCache, source, separate });
 }
 
-function notYet(target: Target): Emitter {
-  const refuse = () => {
-    throw new UserError(`the target ${target} is not supported yet. Choose envoy.`, 2);
-  };
-  return { plan: refuse, generate: refuse };
+function envoyGateway({ config, source, options, version }: Input): Generated {
+  const { namespace, image = defaultImage(), edgeCache = false } = options;
+  return generateEnvoyGateway(config, { source, namespace, image, version, edgeCache });
+}
+
+function oathkeeper({ config, options: { caFile } }: Input): Generated {
+  return generateOathkeeper(config, caFile === undefined ? {} : { caFile });
 }
 
 function unknownTarget(target: string): string {

@@ -5,6 +5,8 @@ export interface Stats {
   number(name: string): number;
   /** Texts, such as versions; empty where there is none of that name. */
   text(name: string): string;
+  /** How often what was discovered under this prefix was not taken. */
+  refusals(prefix: string): number;
 }
 
 const TIMEOUT_MS = 5_000;
@@ -15,8 +17,10 @@ export async function readStats(adminUrl: string, filter: string, timeoutMs = TI
   const answer = await fetch(url, { signal: AbortSignal.timeout(timeoutMs) });
   const { stats = [] } = (await answer.json()) as { stats?: readonly { name?: string; value?: unknown }[] };
   const values = new Map(stats.map(({ name, value }) => [name, value]));
+  const number = (name: string) => Number(values.get(name) ?? 0);
   return {
-    number: (name) => Number(values.get(name) ?? 0),
+    number,
+    refusals: (prefix) => number(`${prefix}.update_rejected`) + number(`${prefix}.update_failure`),
     text: (name) => String(values.get(name) ?? ''),
   };
 }

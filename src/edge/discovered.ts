@@ -1,6 +1,5 @@
 // An Envoy that reads its configuration from files, and takes a changed one without dropping connections. Starts it,
 // writes its private folder, asks its admin port.
-import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { DISCOVERY_FILES, type Discovery, routesName } from '../generate/envoy/discovery.ts';
@@ -8,6 +7,7 @@ import { discoveryResponse } from '../generate/envoy/discovery-response.ts';
 import type { Block } from '../generate/yaml.ts';
 import { readStats, type Stats } from './admin-stats.ts';
 import { type RunningEnvoy, type StartEnvoyOptions, startEnvoy } from './run.ts';
+import { replaceFile } from './watched-file.ts';
 
 export interface DiscoveredEnvoy extends RunningEnvoy {
   /**
@@ -64,10 +64,9 @@ export async function startDiscoveredEnvoy(
   return { ...envoy, push: (next) => running.push(next), forget: (kept) => running.forget(kept) };
 }
 
-/** The files that Envoy watches. Each is replaced as a whole, and each time has a version that was never there before. */
+/** The files that Envoy watches. */
 class Files {
   folder = '';
-  #serial = 0;
 
   clusters(all: Iterable<Block>): Promise<string> {
     return this.#write(DISCOVERY_FILES.clusters, (version) => discoveryResponse('cluster', version, [...all]));
@@ -83,12 +82,8 @@ class Files {
     return this.#write(DISCOVERY_FILES.routes(listenerId), (version) => discoveryResponse('routes', version, [routes]));
   }
 
-  async #write(name: string, content: (version: string) => string): Promise<string> {
-    const version = String(++this.#serial);
-    const path = join(this.folder, name);
-    await writeFile(`${path}.new`, content(version), { mode: 0o600 });
-    await rename(`${path}.new`, path);
-    return version;
+  #write(name: string, content: (version: string) => string): Promise<string> {
+    return replaceFile(join(this.folder, name), content);
   }
 }
 
@@ -149,7 +144,7 @@ class Running {
     if (next.listenerId === this.#discovery.listenerId) {
       await this.#push(routes, () => this.#files.routes(next));
     } else {
-      const rejected = rejections(await this.#stats(), routes);
+      const rejected = (await this.#stats()).refusals(routes.prefix);
       const version = await this.#files.routes(next);
       await this.#push(LISTENERS, () => this.#files.listener(next));
       await this.#taken(routes, version, rejected);
@@ -168,7 +163,7 @@ class Running {
   }
 
   async #push(kind: Kind, write: () => Promise<string>): Promise<void> {
-    const rejected = rejections(await this.#stats(), kind);
+    const rejected = (await this.#stats()).refusals(kind.prefix);
     this.#refusals.length = 0;
     await this.#taken(kind, await write(), rejected);
   }
@@ -176,7 +171,7 @@ class Running {
   async #taken(kind: Kind, version: string, rejectedBefore: number): Promise<void> {
     let refused = false;
     const taken = await this.#wait(TAKEN_MS, `${kind.prefix}.`, (stats) => {
-      refused = rejections(stats, kind) > rejectedBefore;
+      refused = stats.refusals(kind.prefix) > rejectedBefore;
       return refused || stats.text(`${kind.prefix}.version_text`) === version;
     });
     if (refused) throw new PushRejectedError((await this.#words()) ?? `Envoy refused the new ${kind.what}`);
@@ -210,8 +205,4 @@ class Running {
   #stats(): Promise<Stats> {
     return readStats(this.#envoy.adminUrl, 'update_(?:rejected|failure)');
   }
-}
-
-function rejections(stats: Stats, { prefix }: Kind): number {
-  return stats.number(`${prefix}.update_rejected`) + stats.number(`${prefix}.update_failure`);
 }

@@ -1,14 +1,14 @@
 // One filter of Envoy's that is read from a file: written, seen to be taken by every worker, tried again where it was not.
 // Writes the file, asks Envoy's admin port.
-import { randomBytes } from 'node:crypto';
-import { lstat, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { lstat, readFile, rm, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { NO_KEYS } from '../check/identity/jwks.ts';
 import type { Log } from '../check/log.ts';
 import { type FilterFile, filterPath, keysIn } from '../generate/envoy/filter-files.ts';
 import { PushError } from '../server/edge-caches.ts';
 import { readStats } from './admin-stats.ts';
+import { replaceFile } from './watched-file.ts';
 
 export interface FedFileOptions {
   readonly folder: string;
@@ -97,9 +97,10 @@ export class FedFile {
     const there = await stat(this.#path).catch(() => undefined);
     try {
       const envoy = await this.#ask();
-      if (this.#busy) return;
+      if (this.#busy || this.#closed) return;
       if (there && (envoy.attempts === 0 || envoy.version === this.#version)) {
-        this.#known = envoy;
+        // Before every worker is up to date, the next push would be believed one worker too early.
+        if (envoy.behind <= 0) this.#known = envoy;
         return this.#well();
       }
     } catch (error) {
@@ -159,19 +160,13 @@ export class FedFile {
   }
 
   async #write(content: FilterFile['content']): Promise<void> {
-    const version = newVersion();
-    // In the same folder: a rename within it is one step, and the only event that Envoy looks for.
-    const temporary = join(dirname(this.#path), `.${version}.new`);
     try {
       const { mode } = await stat(dirname(this.#path));
       // Readable to whom the folder is: an Envoy of another user, where the folder was made so.
-      await writeFile(temporary, content(version, this.#jwks), { flag: 'wx', mode: 0o600 | (mode & 0o044) });
-      await rename(temporary, this.#path);
+      this.#version = await replaceFile(this.#path, (version) => content(version, this.#jwks), 0o600 | (mode & 0o044));
     } catch (cause) {
-      await rm(temporary, { force: true }).catch(() => {});
       throw new PushError(`${this.#path} cannot be written (${(cause as NodeJS.ErrnoException).code})`, { cause });
     }
-    this.#version = version;
   }
 
   async #taken(before: EnvoyState): Promise<Taken> {
@@ -210,7 +205,7 @@ export class FedFile {
     return {
       attempts: count('update_attempt'),
       version: stats.text(`${prefix}.version_text`),
-      refusals: count('update_rejected') + count('update_failure'),
+      refusals: stats.refusals(prefix),
       behind: count('update_success') + count('update_rejected') - count('config_reload'),
     };
   }
@@ -267,11 +262,3 @@ function isState(state: unknown): state is EnvoyState {
 
 class RefusedError extends PushError {}
 class UnreachableError extends PushError {}
-
-const run = randomBytes(6).toString('hex');
-let serial = 0;
-
-/** Never there before, also by another process. */
-function newVersion(): string {
-  return `${run}-${++serial}`;
-}

@@ -9,6 +9,7 @@ import { filterFiles, formerFile } from '../generate/envoy/filter-files.ts';
 import type { Plan } from '../generate/plan.ts';
 import { type EdgeCaches, PushError } from '../server/edge-caches.ts';
 import { FedFile } from './fed-file.ts';
+import { UNFINISHED } from './watched-file.ts';
 
 export interface FilterFeedOptions {
   /** Made where it is not there. */
@@ -132,7 +133,7 @@ async function prepareFolder(folder: string): Promise<string[]> {
       );
     // Of a process that ended in the middle of a write.
     const names = await readdir(folder);
-    for (const name of names) if (/^\.[\da-f]+-\d+\.new$/.test(name)) await rm(join(folder, name), { force: true });
+    for (const name of names) if (UNFINISHED.test(name)) await rm(join(folder, name), { force: true });
     return names;
   } catch (error) {
     if (error instanceof FilterFolderError) throw error;

@@ -17,7 +17,11 @@ interface Asked {
   readonly body: string;
 }
 
-export async function startCountingProxy(target: string): Promise<CountingProxy> {
+/** `onAnswer` is told of each answer when its last byte is there, and before the asker has it. */
+export async function startCountingProxy(
+  target: string,
+  onAnswer?: (path: string, body: string) => void,
+): Promise<CountingProxy> {
   const counts = new Map<string, number>();
   const last = new Map<string, Asked>();
   const server = createServer((incoming, outgoing) => {
@@ -31,6 +35,11 @@ export async function startCountingProxy(target: string): Promise<CountingProxy>
     onward.on('error', () => outgoing.destroy());
     onward.on('response', (response) => {
       outgoing.writeHead(response.statusCode ?? 502, response.rawHeaders);
+      if (onAnswer) {
+        const answered: Buffer[] = [];
+        response.on('data', (chunk: Buffer) => answered.push(chunk));
+        response.on('end', () => onAnswer(path, Buffer.concat(answered).toString()));
+      }
       response.pipe(outgoing);
     });
     const chunks: Buffer[] = [];

@@ -10,6 +10,7 @@ import { bootstrap, DEFAULT_CA_FILE } from './emit.ts';
 import { withFiltersFrom } from './filter-files.ts';
 import { EXT_AUTHZ, EXT_AUTHZ_ROUTE } from './filter-names.ts';
 import { listener } from './listener.ts';
+import { find, isBlock, map } from './tree.ts';
 
 export interface DiscoveryOptions {
   /** Which policy the routes belong to; it goes with every check, so that the authorizer judges by the same one. */
@@ -89,28 +90,11 @@ function rename(value: Value, names: ReadonlyMap<string, string>, key = ''): Val
 }
 
 function withRoutesFrom(value: Value, rds: Block): Value {
-  if (typeof value === 'object' && !Array.isArray(value) && 'route_config' in value) {
-    const { route_config: _, ...rest } = value as Block;
+  if (isBlock(value) && 'route_config' in value) {
+    const { route_config: _, ...rest } = value;
     return { ...(map(rest, (item) => withRoutesFrom(item, rds)) as Block), rds };
   }
   return map(value, (item) => withRoutesFrom(item, rds));
-}
-
-function map(value: Value, change: (item: Value, key: string) => Value): Value {
-  if (Array.isArray(value)) return value.map((item) => change(item as Value, ''));
-  if (typeof value !== 'object') return value;
-  return Object.fromEntries(Object.entries(value as Block).map(([key, item]) => [key, change(item, key)]));
-}
-
-/** The first block, from the outside in, of which `is` says so. */
-function find(value: Value, is: (block: Block) => unknown): Block | undefined {
-  if (typeof value !== 'object') return undefined;
-  if (!Array.isArray(value) && is(value as Block)) return value as Block;
-  for (const item of Object.values(value)) {
-    const found = find(item as Value, is);
-    if (found) return found;
-  }
-  return undefined;
 }
 
 /** How the authorizer is asked. */

@@ -4,6 +4,7 @@ import type { CookieName } from '../../config/config.ts';
 import type { Plan } from '../plan.ts';
 import { type Block, COMMENT } from '../yaml.ts';
 import { EDGE_CACHE } from './filter-names.ts';
+import { DECISION } from './native-yes.ts';
 
 const SCRIPT = readFileSync(new URL('./edge-cache.lua', import.meta.url), 'utf8');
 
@@ -33,12 +34,35 @@ export function edgeCacheConfig(script: string): Block {
   };
 }
 
+/** Where the routes are not from here and another filter asks: what the script does otherwise. */
+export interface ForeignEdge {
+  /** Lua of a function `rule_of(info)`: the name of the rule, or "" where nothing may be remembered. */
+  readonly ruleOf: string;
+  /** The key of the RBAC filter's metadata that says whether to ask; a reason in it says that nobody need be asked. */
+  readonly decision: string;
+}
+
 /** The whole script: the names of the configuration, and what is the same for all. */
-export function edgeCacheScript({ sessionCookies, identityHeaders }: Plan, ttlMs: number): string {
+export function edgeCacheScript(
+  { sessionCookies, identityHeaders }: Plan,
+  ttlMs: number,
+  foreign?: ForeignEdge,
+): string {
   return `local COOKIES = ${list(sessionCookies.map(cookieStart))}
 local HEADERS = ${list(identityHeaders)}
 local MAX_TTL_MS = ${ttlMs}
-${SCRIPT}`;
+${foreign ? foreign.ruleOf + onForeign(foreign) : SCRIPT}`;
+}
+
+function onForeign({ decision }: ForeignEdge): string {
+  const named = replaceOnce(SCRIPT, 'info:routeName()', 'rule_of(info)');
+  return replaceOnce(named, `"${DECISION}"`, quote(decision));
+}
+
+function replaceOnce(text: string, from: string, to: string): string {
+  const [before = '', after, ...more] = text.split(from);
+  if (after === undefined || more.length > 0) throw new Error(`the script has not exactly one ${from}`);
+  return before + to + after;
 }
 
 /** What a cookie of this name or pattern begins with. */

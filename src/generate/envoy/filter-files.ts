@@ -8,6 +8,7 @@ import { digest, discoveryResponse, fromFile } from './discovery-response.ts';
 import { EDGE_CACHE_TYPE, edgeCacheConfig, edgeCacheScript } from './edge-cache.ts';
 import { EDGE_CACHE, JWT_AUTHN } from './filter-names.ts';
 import { ASK, JWT_AUTHN_TYPE, JWT_AUTHN_WITHOUT_KEYS, jwtAuthnWithKeys } from './jwt-authn.ts';
+import { isBlock, map } from './tree.ts';
 
 export interface FilterFile {
   /** `keys`: its content follows the issuer's keys; `script`: a new version of it has forgotten everything. */
@@ -106,16 +107,11 @@ export function filterPath(folder: string, name: string): string {
 /** A part of a configuration, with the filters of {@link filterFiles} from the folder, and routes that name them so. */
 export function withFiltersFrom<T extends Value>(part: T, plan: Plan, folder: string): T {
   const files = new Map(filterFiles(plan).map((file) => [file.kind === 'keys' ? JWT_AUTHN : EDGE_CACHE, file]));
-  const visit = (value: Value): Value => {
-    if (Array.isArray(value)) return value.map((item) => visit(item as Value));
-    if (typeof value !== 'object') return value;
-    const block = value as Block;
-    const file = 'typed_config' in block ? files.get(String(block['name'])) : undefined;
-    if (file) return discovered(block, file, folder);
-    const next: Record<string | symbol, unknown> = { ...block };
-    for (const [key, item] of Object.entries(block))
-      next[key] = key === 'typed_per_filter_config' ? renamed(item as Block, files) : visit(item);
-    return next as Block;
+  const visit = (value: Value, key = ''): Value => {
+    if (!isBlock(value)) return map(value, visit);
+    if (key === 'typed_per_filter_config') return renamed(value, files);
+    const file = 'typed_config' in value ? files.get(String(value['name'])) : undefined;
+    return file ? discovered(value, file, folder) : map(value, visit);
   };
   return visit(part) as T;
 }

@@ -29,7 +29,7 @@ const CHECK_HEADERS = [
   WIRE.edgeKey,
 ];
 /** What of a denial the client is given. */
-const DENIAL_HEADERS = [
+export const DENIAL_HEADERS = [
   'content-type',
   'cache-control',
   'retry-after',
@@ -86,12 +86,12 @@ function extAuthz(config: Config, plan: Plan, transport: Transport): Block {
  * Three calls to Ory (one for a session that was under way and came too early, the session's own, the token's) and some
  * room: the authorizer's own 503 says more than a timeout.
  */
-function checkTimeout(config: Config): string {
+export function checkTimeout(config: Config): string {
   return seconds(3 * config.oryTimeoutMs + 500);
 }
 
 /** A check changes nothing, so it may be asked twice. */
-function checkRetry(config: Config): Block {
+export function checkRetry(config: Config): Block {
   return {
     num_retries: 1,
     retry_on: 'connect-failure,refused-stream,reset',
@@ -132,6 +132,13 @@ function grpcService(config: Config, plan: Plan): Block {
       retry_policy: checkRetry(config),
       ...(plan.tokens ? { initial_metadata: nativeFindings(plan) } : {}),
     },
+    ...grpcReading(plan),
+  };
+}
+
+/** Fields of ext_authz over gRPC that hold whoever asks. */
+export function grpcReading(plan: Plan): Block {
+  return {
     // Two lines of one credential stay two: joined, they could be read as one.
     encode_raw_headers: true,
     // What allowed_upstream_headers is over HTTP: whatever the authorizer says, it changes identity headers alone.
@@ -155,7 +162,7 @@ function separatorsAlike(name: string): string {
   return name.split(/[-_]/).map(quote).join('[-_.]');
 }
 
-function exactly(names: readonly string[]): Block {
+export function exactly(names: readonly string[]): Block {
   return { patterns: names.map((exact) => ({ exact })) };
 }
 

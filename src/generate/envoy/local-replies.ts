@@ -15,7 +15,7 @@ export const PROBLEMS = {
   authorizer_unreachable: { status: 503, title: 'The authorizer cannot be reached' },
 } as const satisfies Record<EdgeReason, { status: number; title: string }>;
 
-function problemBody(reason: EdgeReason): Block {
+export function problemBody(reason: EdgeReason): Block {
   const { status, title } = PROBLEMS[reason];
   return {
     json_format: { type: `urn:ory-envoy:reason:${reason}`, title, status, reason, request_id: '%REQ(X-REQUEST-ID)%' },
@@ -35,7 +35,12 @@ function setHeader(key: string, value: string): Block {
   return { header: { key, value }, append_action: 'OVERWRITE_IF_EXISTS_OR_ADD' };
 }
 
-export function localReplyConfig(transport: Transport, { authorizer, corsOrigins }: Plan, publicUrl: string): Block {
+/** @param transport undefined where the authorizer is another's */
+export function localReplyConfig(
+  transport: Transport | undefined,
+  { authorizer, corsOrigins }: Plan,
+  publicUrl: string,
+): Block {
   return {
     mappers: [
       ...(authorizer ? fromTheAuthorizer(transport, corsOrigins) : fromEnvoyAlone(corsOrigins, publicUrl)),
@@ -48,9 +53,9 @@ export function localReplyConfig(transport: Transport, { authorizer, corsOrigins
   };
 }
 
-const NO_STORE: Block = { header: { key: 'cache-control', value: 'no-store' }, append_action: 'ADD_IF_ABSENT' };
+export const NO_STORE: Block = { header: { key: 'cache-control', value: 'no-store' }, append_action: 'ADD_IF_ABSENT' };
 
-function fromTheAuthorizer(transport: Transport, corsOrigins: readonly string[]): Block[] {
+function fromTheAuthorizer(transport: Transport | undefined, corsOrigins: readonly string[]): Block[] {
   const unreachable = [fromAuthorizer(), statusFilter('EQ', 503), ...(transport === 'grpc' ? [withoutReason()] : [])];
   return [
     ...(transport === 'http' ? [statusFromMetadata()] : []),
@@ -161,7 +166,7 @@ function metadata(key: string, value: Block, matchIfMissing: boolean): Block {
   };
 }
 
-function statusFilter(op: string, status: number): Block {
+export function statusFilter(op: string, status: number): Block {
   return {
     status_code_filter: { comparison: { op, value: { default_value: status, runtime_key: 'ory_envoy.none' } } },
   };

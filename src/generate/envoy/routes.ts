@@ -41,42 +41,7 @@ export function routeConfig(plan: Plan): Block {
 
 /** What two readers could take differently never reaches a rule: a public one asks nobody. */
 function refusals(plan: Plan): Value[] {
-  return [
-    {
-      [COMMENT]: 'A path that two readers could take differently is refused.',
-      ...refusal(plan, 'path_ambiguous', [{ name: ':path', ...regexMatch(plainPathRegex()), invert_match: true }]),
-    },
-    {
-      [COMMENT]: 'So is one that the normalisation should not have left.',
-      ...refusal(plan, 'path_ambiguous', [{ name: ':path', ...regexMatch(UNNORMALISED_PATH) }]),
-    },
-    {
-      [COMMENT]: 'So is a character in more bytes than it needs: old decoders read a dot or a slash out of it.',
-      ...refusal(plan, 'path_ambiguous', [{ name: ':path', ...regexMatch(OVERLONG_ESCAPE) }]),
-    },
-    {
-      [COMMENT]:
-        'So is a method that a rule cannot name: over HTTP/2 Envoy takes any, and some applications fold its case.',
-      ...refusal(plan, 'path_ambiguous', [{ name: ':method', ...regexMatch(PLAIN_METHOD), invert_match: true }]),
-    },
-    {
-      [COMMENT]: 'So is a host that is none.',
-      ...refusal(plan, 'path_ambiguous', [
-        { name: ':authority', ...regexMatch(PLAIN_HOST), invert_match: true, treat_missing_header_as_empty: true },
-      ]),
-    },
-    {
-      [COMMENT]: 'A WebSocket begins with GET (RFC 6455, section 4.1): by OPTIONS it would pass for a preflight.',
-      ...refusal(plan, 'no_rule', [UPGRADING, { name: ':method', string_match: { exact: 'GET' }, invert_match: true }]),
-    },
-    {
-      [COMMENT]: 'Its Connection header reaches the application, and must not name identity headers as hop-by-hop.',
-      ...refusal(plan, 'no_rule', [
-        UPGRADING,
-        { name: 'connection', ...regexMatch(PLAIN_CONNECTION), invert_match: true },
-      ]),
-    },
-  ];
+  return REFUSED.map(({ comment, reason, headers }) => ({ [COMMENT]: comment, ...refusal(plan, reason, headers) }));
 }
 
 const PLAIN_METHOD = '[A-Z]+(?:-[A-Z]+)*';
@@ -86,6 +51,52 @@ const PLAIN_CONNECTION = '(?i)(?:upgrade|keep-alive)(?:[ \\t]*,[ \\t]*(?:upgrade
 function regexMatch(regex: string): Block {
   return { string_match: { safe_regex: { regex } } };
 }
+
+/** Header matchers, all of which must hold: also for an edge whose routes are not from here. */
+export const REFUSED: readonly {
+  readonly comment: string;
+  readonly reason: 'path_ambiguous' | 'no_rule';
+  readonly headers: readonly Block[];
+}[] = [
+  {
+    comment: 'A path that two readers could take differently is refused.',
+    reason: 'path_ambiguous',
+    headers: [{ name: ':path', ...regexMatch(plainPathRegex()), invert_match: true }],
+  },
+  {
+    comment: 'So is one that the normalisation should not have left.',
+    reason: 'path_ambiguous',
+    headers: [{ name: ':path', ...regexMatch(UNNORMALISED_PATH) }],
+  },
+  {
+    comment: 'So is a character in more bytes than it needs: old decoders read a dot or a slash out of it.',
+    reason: 'path_ambiguous',
+    headers: [{ name: ':path', ...regexMatch(OVERLONG_ESCAPE) }],
+  },
+  {
+    comment:
+      'So is a method that a rule cannot name: over HTTP/2 Envoy takes any, and some applications fold its case.',
+    reason: 'path_ambiguous',
+    headers: [{ name: ':method', ...regexMatch(PLAIN_METHOD), invert_match: true }],
+  },
+  {
+    comment: 'So is a host that is none.',
+    reason: 'path_ambiguous',
+    headers: [
+      { name: ':authority', ...regexMatch(PLAIN_HOST), invert_match: true, treat_missing_header_as_empty: true },
+    ],
+  },
+  {
+    comment: 'A WebSocket begins with GET (RFC 6455, section 4.1): by OPTIONS it would pass for a preflight.',
+    reason: 'no_rule',
+    headers: [UPGRADING, { name: ':method', string_match: { exact: 'GET' }, invert_match: true }],
+  },
+  {
+    comment: 'Its Connection header reaches the application, and must not name identity headers as hop-by-hop.',
+    reason: 'no_rule',
+    headers: [UPGRADING, { name: 'connection', ...regexMatch(PLAIN_CONNECTION), invert_match: true }],
+  },
+];
 
 /** Without a name: a route with a name is one of which a yes may be remembered. */
 function refusal(plan: Plan, reason: EdgeReason, headers: readonly Block[]): Block {
@@ -131,8 +142,13 @@ function ruleRoute(rule: PlannedRule, plan: Plan): Block {
 }
 
 /** Without an authorizer a preflight has a route of its own: as the authorizer tells one, in check/request/header-lines.ts. */
-function preflight({ name, match, upstream, corsOrigins, verdict }: PlannedRule, plan: Plan): Block[] {
-  if (verdict.kind !== 'enforced' || !corsOrigins) return [];
+function preflight(rule: PlannedRule, plan: Plan): Block[] {
+  return rule.verdict.kind === 'enforced' ? preflightRoutes(rule, plan) : [];
+}
+
+/** Before the rule's own route, where nobody is asked about preflights. */
+export function preflightRoutes({ name, match, upstream, corsOrigins }: PlannedRule, plan: Plan): Block[] {
+  if (!corsOrigins) return [];
   const { headers = [], ...path } = routeMatch(match.path, match.host, undefined);
   return [
     {

@@ -51,7 +51,7 @@ export function authorizerManifests(options: AuthorizerOptions): Manifest[] {
       kind: 'Service',
       metadata,
       spec: {
-        selector: SELECTOR,
+        selector: AUTHORIZER_LABELS,
         ports: [
           { name: 'http', port: HTTP_PORT, targetPort: 'http', appProtocol: 'http' },
           { name: 'grpc', port: GRPC_PORT, targetPort: 'grpc', appProtocol: 'grpc' },
@@ -65,7 +65,7 @@ export function authorizerManifests(options: AuthorizerOptions): Manifest[] {
       metadata,
       spec: {
         replicas: 2,
-        selector: { matchLabels: SELECTOR },
+        selector: { matchLabels: AUTHORIZER_LABELS },
         template: {
           metadata: { labels: LABELS, annotations: { 'ory-envoy/policy': digest(text) } },
           spec: podSpec(image, variables),
@@ -76,7 +76,7 @@ export function authorizerManifests(options: AuthorizerOptions): Manifest[] {
       apiVersion: 'policy/v1',
       kind: 'PodDisruptionBudget',
       metadata,
-      spec: { minAvailable: 1, selector: { matchLabels: SELECTOR } },
+      spec: { minAvailable: 1, selector: { matchLabels: AUTHORIZER_LABELS } },
     },
     {
       [COMMENT]:
@@ -85,7 +85,7 @@ export function authorizerManifests(options: AuthorizerOptions): Manifest[] {
       kind: 'NetworkPolicy',
       metadata,
       spec: {
-        podSelector: { matchLabels: SELECTOR },
+        podSelector: { matchLabels: AUTHORIZER_LABELS },
         policyTypes: ['Ingress'],
         ingress: [{ from: callers, ports: [HTTP_PORT, GRPC_PORT].map((port) => ({ protocol: 'TCP', port })) }],
       },
@@ -93,8 +93,8 @@ export function authorizerManifests(options: AuthorizerOptions): Manifest[] {
   ].map((object) => ({ file: FILE, object }));
 }
 
-const SELECTOR = { 'app.kubernetes.io/name': AUTHORIZER_NAME };
-const LABELS = { ...SELECTOR, 'app.kubernetes.io/part-of': AUTHORIZER_NAME };
+export const AUTHORIZER_LABELS = { 'app.kubernetes.io/name': AUTHORIZER_NAME };
+const LABELS = { ...AUTHORIZER_LABELS, 'app.kubernetes.io/part-of': AUTHORIZER_NAME };
 
 /** Of nobody: the image's own user may be another. */
 const USER = 65532;

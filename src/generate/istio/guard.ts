@@ -1,0 +1,151 @@
+// One EnvoyFilter for what Istio's own objects have no word for: paths with two readings are refused, a client's identity
+// headers removed before anything else, and with `--edge-cache` a yes of the authorizer remembered. No I/O.
+
+import { RBAC } from '../envoy/filter-names.ts';
+import { grpcReading } from '../envoy/filters.ts';
+import { earlyHeaderMutations, trailerStripping } from '../envoy/header-stripping.ts';
+import { localReplyConfig, NO_STORE, problemBody, statusFilter } from '../envoy/local-replies.ts';
+import { REFUSED } from '../envoy/routes.ts';
+import type { KubernetesObject } from '../kubernetes/manifest.ts';
+import type { Plan } from '../plan.ts';
+import { type Block, COMMENT } from '../yaml.ts';
+import { edgeCachePatches } from './edge-cache.ts';
+import { OBJECT_NAME } from './names.ts';
+import type { Workload } from './workload.ts';
+
+export function guard(workload: Workload, plan: Plan, publicUrl: string): KubernetesObject {
+  const context = workload.mode === 'gateway' ? 'GATEWAY' : 'SIDECAR_INBOUND';
+  const at = (name?: string): Block => ({
+    context,
+    listener: {
+      filterChain: {
+        filter: {
+          name: 'envoy.filters.network.http_connection_manager',
+          ...(name === undefined ? {} : { subFilter: { name } }),
+        },
+      },
+    },
+  });
+  return {
+    [COMMENT]: guardComment(plan),
+    apiVersion: 'networking.istio.io/v1alpha3',
+    kind: 'EnvoyFilter',
+    metadata: { name: OBJECT_NAME, namespace: workload.namespace },
+    spec: {
+      workloadSelector: { labels: workload.labels },
+      configPatches: [
+        {
+          applyTo: 'NETWORK_FILTER',
+          match: at(),
+          patch: { operation: 'MERGE', value: { typed_config: connectionManager(plan, publicUrl) } },
+        },
+        // What is inserted later comes first.
+        { applyTo: 'HTTP_FILTER', match: at(), patch: { operation: 'INSERT_FIRST', value: trailerStripping(plan) } },
+        { applyTo: 'HTTP_FILTER', match: at(), patch: { operation: 'INSERT_FIRST', value: refusing() } },
+        ...(plan.authorizer
+          ? [
+              {
+                applyTo: 'HTTP_FILTER',
+                match: at(EXT_AUTHZ),
+                patch: { operation: 'MERGE', value: { name: EXT_AUTHZ, typed_config: reading(plan) } },
+              },
+            ]
+          : []),
+        ...(plan.edgeCache
+          ? edgeCachePatches(plan, plan.edgeCache.ttlMs).map((value) => ({
+              applyTo: 'HTTP_FILTER',
+              match: at(EXT_AUTHZ),
+              patch: { operation: 'INSERT_BEFORE', value },
+            }))
+          : []),
+      ],
+    },
+  };
+}
+
+/** What Istio calls the filter. */
+const EXT_AUTHZ = 'envoy.filters.http.ext_authz';
+
+function guardComment({ rules }: Plan): string {
+  return rules.every(({ verdict }) => verdict.kind === 'asked')
+    ? 'A second lock: the authorizer refuses and removes the same. Where EnvoyFilters are not allowed it may be left out.'
+    : 'Needed: some requests ask nobody, and Istio’s own objects cannot refuse a path that two readers could take differently,\nnor remove an identity header that a client sends in another spelling.';
+}
+
+function connectionManager(plan: Plan, publicUrl: string): Block {
+  const { mappers } = localReplyConfig('grpc', plan, publicUrl) as { mappers: readonly Block[] };
+  return {
+    '@type': 'type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager',
+    // Whatever the mesh says: rules see paths in this form.
+    normalize_path: true,
+    merge_slashes: true,
+    path_with_escaped_slashes_action: 'KEEP_UNCHANGED',
+    // Who is trusted for X-Forwarded-For is the mesh's to say (gatewayTopology), so these headers stay.
+    early_header_mutation_extensions: [earlyHeaderMutations(plan, 1)],
+    local_reply_config: { mappers: [...refusedReplies(), ...mappers] },
+  };
+}
+
+function refusing(): Block {
+  return {
+    [COMMENT]: 'Before every other filter, and so before whatever could allow.',
+    name: 'ory-envoy.guard',
+    typed_config: {
+      '@type': 'type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC',
+      rules: { action: 'DENY', policies: Object.fromEntries(REASONS.map((reason) => [reason, refusedFor(reason)])) },
+    },
+  };
+}
+
+const REASONS = ['path_ambiguous', 'no_rule'] as const;
+type Reason = (typeof REASONS)[number];
+
+function refusedFor(reason: Reason): Block {
+  return {
+    permissions: REFUSED.filter((one) => one.reason === reason).map(({ comment, headers }) => ({
+      [COMMENT]: comment,
+      ...all(headers.map((header) => ({ header }))),
+    })),
+    principals: [{ any: true }],
+  };
+}
+
+function all(rules: readonly Block[]): Block {
+  const [only] = rules;
+  return rules.length === 1 && only ? only : { and_rules: { rules } };
+}
+
+/** RBAC answers 403 with a body of its own. */
+function refusedReplies(): Block[] {
+  return REASONS.map((reason) => {
+    const body = problemBody(reason);
+    const { status = 403 } = body['json_format'] as Block;
+    return {
+      filter: { and_filter: { filters: [statusFilter('EQ', 403), refusedAs(reason)] } },
+      status_code: status,
+      headers_to_add: [NO_STORE],
+      body_format_override: body,
+    };
+  });
+}
+
+function refusedAs(reason: Reason): Block {
+  return {
+    metadata_filter: {
+      matcher: {
+        filter: RBAC,
+        path: [{ key: 'enforced_effective_policy_id' }],
+        value: { string_match: { exact: reason } },
+      },
+      match_if_key_not_found: false,
+    },
+  };
+}
+
+function reading(plan: Plan): Block {
+  return {
+    '@type': 'type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthz',
+    validate_mutations: true,
+    ...grpcReading(plan),
+  };
+}
