@@ -2,6 +2,7 @@
 import { mkdtemp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { buildOathkeeper } from '../../conformance/oathkeeper/build.ts';
 import { freePorts } from '../../conformance/ports.ts';
 import type { Transport } from '../../src/generate/envoy/transport.ts';
 import { type Started, startOn } from '../load/process.ts';
@@ -9,7 +10,7 @@ import { COOKIE } from '../stand-in/credentials.ts';
 import type { Contender, RunningContender, Surroundings } from './contender.ts';
 import { startFrame } from './envoy.ts';
 import { type Frame, filterOf, frameOf } from './frame.ts';
-import { buildGoAuthorizer, buildOathkeeper } from './go-programs.ts';
+import { buildGoAuthorizer } from './go-programs.ts';
 import { policyOf } from './policy.ts';
 
 const EMPTY = fileURLToPath(new URL('../stand-in/empty-authorizer.ts', import.meta.url));

@@ -15,15 +15,6 @@ const AUTHORIZER: GoProgram = {
   need,
 };
 
-const OATHKEEPER: GoProgram = {
-  name: 'oathkeeper',
-  title: 'Ory Oathkeeper',
-  folder: folderOf('oathkeeper'),
-  module: 'github.com/ory/oathkeeper',
-  c: false,
-  need,
-};
-
 export interface Built {
   readonly path: string;
   /** For a table. */
@@ -33,9 +24,4 @@ export interface Built {
 /** @throws {ToolMissing} */
 export async function buildGoAuthorizer(): Promise<Built> {
   return { path: await buildGoProgram(AUTHORIZER), version: `grpc-go ${await pinnedVersion(AUTHORIZER)}` };
-}
-
-/** @throws {ToolMissing} */
-export async function buildOathkeeper(): Promise<Built> {
-  return { path: await buildGoProgram(OATHKEEPER), version: await pinnedVersion(OATHKEEPER) };
 }

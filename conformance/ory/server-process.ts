@@ -9,6 +9,8 @@ export interface Program {
   readonly path: string;
   readonly args: readonly string[];
   readonly logFile: string;
+  /** Variables beside the few that every program is given. */
+  readonly env?: Readonly<Record<string, string>>;
   /** All of these answer 200 once the server is ready. */
   readonly readyUrls: readonly string[];
 }
@@ -58,9 +60,9 @@ export async function startProgram(program: Program): Promise<ServerProcess> {
   return server;
 }
 
-function launch({ path, args, logFile }: Program): ChildProcess {
+function launch({ path, args, logFile, env }: Program): ChildProcess {
   const log = openSync(logFile, 'a');
-  const child = spawn(path, args, { env: cleanEnvironment(), stdio: ['ignore', log, log] });
+  const child = spawn(path, args, { env: { ...cleanEnvironment(), ...env }, stdio: ['ignore', log, log] });
   closeSync(log);
   return child;
 }

@@ -11,6 +11,9 @@ import { envoyGatewayPlan } from '../generate/envoy-gateway/plan.ts';
 import { generateIstio } from '../generate/istio/emit.ts';
 import { makeIstioPlan } from '../generate/istio/plan.ts';
 import { type Generated, oneStream } from '../generate/kubernetes/manifest.ts';
+import type { PolicySource } from '../generate/kubernetes/options.ts';
+import { generateOathkeeper } from '../generate/oathkeeper/emit.ts';
+import { makeOathkeeperPlan } from '../generate/oathkeeper/plan.ts';
 import { makePlan, makePlanWithoutAuthorizer, type Plan } from '../generate/plan.ts';
 import { isTarget, TARGETS, type Target, targetVersion, type Version } from '../generate/target.ts';
 import { withoutSecrets } from './generate-env.ts';
@@ -46,6 +49,7 @@ const FOR: readonly {
   { key: 'transport', flag: '--transport', targets: ['envoy'] },
   { key: 'caFile', flag: '--ca-file', targets: ['envoy', 'oathkeeper'] },
   { key: 'envoyConfig', flag: '--envoy-config', targets: ['envoy'] },
+  { key: 'edgeCache', flag: '--edge-cache', targets: ['envoy', 'istio', 'envoy-gateway'] },
   { key: 'namespace', flag: '--namespace', targets: ['istio', 'envoy-gateway'] },
   { key: 'image', flag: '--image', targets: ['istio', 'envoy-gateway'] },
   { key: 'mode', flag: '--mode', targets: ['istio'] },
@@ -55,7 +59,7 @@ const FOR: readonly {
 /** What a target is made from. */
 interface Input {
   readonly config: Config;
-  readonly text: string;
+  readonly source: PolicySource;
   readonly options: GenerateOptions;
   readonly version: Version;
 }
@@ -68,12 +72,12 @@ interface Emitter {
 
 const EMITTERS: Readonly<Record<Target, Emitter>> = {
   envoy: { plan: envoyPlan, generate: envoy },
-  'envoy-gateway': { plan: ({ config, version }) => envoyGatewayPlan(config, version), generate: envoyGateway },
   istio: {
     plan: ({ config, options }) => makeIstioPlan(config, { edgeCache: options.edgeCache === true }),
     generate: istio,
   },
-  oathkeeper: notYet('oathkeeper'),
+  'envoy-gateway': { plan: ({ config, version }) => envoyGatewayPlan(config, version), generate: envoyGateway },
+  oathkeeper: { plan: ({ config }) => makeOathkeeperPlan(config), generate: oathkeeper },
 };
 
 /** @throws {ConfigError} {GenerateError} {UserError} */
@@ -83,7 +87,8 @@ export async function generate(target: string, options: GenerateOptions): Promis
   const version = targetVersion(target, options.targetVersion);
   const text = await readConfigFile(options.config);
   const config = parseConfig(text, options.config, { env: withoutSecrets(text, process.env) });
-  const input: Input = { config, text, options, version };
+  const source = { text, file: basename(options.config) };
+  const input: Input = { config, source, options, version };
   const emitter = EMITTERS[target];
   if (options.plan) {
     const plan = emitter.plan(input);
@@ -139,31 +144,19 @@ function envoy({ config, options }: Input): Generated {
   return { files: new Map([[`${part}.yaml`, text]]), notes: names ? [note] : [] };
 }
 
-function envoyGateway({ config, text, options, version }: Input): Generated {
+function istio({ config, source, options, version }: Input): Generated {
+  const { mode, selector, namespace, image = defaultImage(), edgeCache = false, output } = options;
+  const separate = output !== undefined;
+  return generateIstio(config, { mode, selector, namespace, image, version, edgeCache, source, separate });
+}
+
+function envoyGateway({ config, source, options, version }: Input): Generated {
   const { namespace, image = defaultImage(), edgeCache = false } = options;
-  const source = { text, file: basename(options.config) };
   return generateEnvoyGateway(config, { source, namespace, image, version, edgeCache });
 }
 
-function istio({ config, text, options, version }: Input): Generated {
-  const { mode, selector, namespace, image = defaultImage(), edgeCache = false, output } = options;
-  return generateIstio(config, {
-    mode,
-    selector,
-    namespace,
-    image,
-    version,
-    edgeCache,
-    source: { text, file: basename(options.config) },
-    separate: output !== undefined,
-  });
-}
-
-function notYet(target: Target): Emitter {
-  const refuse = () => {
-    throw new UserError(`the target ${target} is not supported yet. Choose envoy.`, 2);
-  };
-  return { plan: refuse, generate: refuse };
+function oathkeeper({ config, options: { caFile } }: Input): Generated {
+  return generateOathkeeper(config, caFile === undefined ? {} : { caFile });
 }
 
 function unknownTarget(target: string): string {

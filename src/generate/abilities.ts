@@ -3,6 +3,7 @@
 import { ENVOY_ABILITIES } from './envoy/abilities.ts';
 import { ENVOY_GATEWAY_ABILITIES } from './envoy-gateway/abilities.ts';
 import { ISTIO_ABILITIES } from './istio/abilities.ts';
+import { OATHKEEPER_ABILITIES } from './oathkeeper/abilities.ts';
 import type { Target } from './target.ts';
 
 /** What a policy may ask of an edge, in a sentence's words. */
@@ -46,4 +47,5 @@ export const ABILITIES_OF: Partial<Readonly<Record<Target, Abilities>>> = {
   envoy: ENVOY_ABILITIES,
   'envoy-gateway': ENVOY_GATEWAY_ABILITIES,
   istio: ISTIO_ABILITIES,
+  oathkeeper: OATHKEEPER_ABILITIES,
 };

@@ -8,7 +8,8 @@ import { MAX_PATH, plainPathOf } from './plain-path.ts';
 import { tokenConditionFits } from './token-condition.ts';
 
 export function envoyGatewayPlan(config: Config, version: Version): Plan {
-  return makeEitherPlan(config, (rule) => obstacle(rule, config, version));
+  // A SecurityPolicy has no condition on which it does not ask.
+  return { ...makeEitherPlan(config, (rule) => obstacle(rule, config, version)), edgeCache: undefined };
 }
 
 /** The first version whose SecurityPolicy has CEL: without it a claim of another kind, or an ID token, is not told. */

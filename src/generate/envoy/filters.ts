@@ -29,7 +29,7 @@ const CHECK_HEADERS = [
   WIRE.edgeKey,
 ];
 /** What of a denial the client is given. */
-const DENIAL_HEADERS = [
+export const DENIAL_HEADERS = [
   'content-type',
   'cache-control',
   'retry-after',
@@ -91,7 +91,7 @@ export function checkTimeout(config: Config): string {
 }
 
 /** A check changes nothing, so it may be asked twice. */
-function checkRetry(config: Config): Block {
+export function checkRetry(config: Config): Block {
   return {
     num_retries: 1,
     retry_on: 'connect-failure,refused-stream,reset',
@@ -162,7 +162,7 @@ function separatorsAlike(name: string): string {
   return name.split(/[-_]/).map(quote).join('[-_.]');
 }
 
-function exactly(names: readonly string[]): Block {
+export function exactly(names: readonly string[]): Block {
   return { patterns: names.map((exact) => ({ exact })) };
 }
 

@@ -36,7 +36,12 @@ export function setHeader(key: string, value: string): Block {
   return { header: { key, value }, append_action: 'OVERWRITE_IF_EXISTS_OR_ADD' };
 }
 
-export function localReplyConfig(transport: Transport, { authorizer, corsOrigins }: Plan, publicUrl: string): Block {
+/** @param transport undefined where the authorizer is another's */
+export function localReplyConfig(
+  transport: Transport | undefined,
+  { authorizer, corsOrigins }: Plan,
+  publicUrl: string,
+): Block {
   return {
     mappers: [
       ...(authorizer ? fromTheAuthorizer(transport, corsOrigins) : fromEnvoyAlone(corsOrigins, publicUrl)),
@@ -51,7 +56,7 @@ export function localReplyConfig(transport: Transport, { authorizer, corsOrigins
 
 export const NO_STORE: Block = { header: { key: 'cache-control', value: 'no-store' }, append_action: 'ADD_IF_ABSENT' };
 
-function fromTheAuthorizer(transport: Transport, corsOrigins: readonly string[]): Block[] {
+function fromTheAuthorizer(transport: Transport | undefined, corsOrigins: readonly string[]): Block[] {
   const unreachable = [fromAuthorizer(), statusFilter('EQ', 503), ...(transport === 'grpc' ? [withoutReason()] : [])];
   return [
     ...(transport === 'http' ? [statusFromMetadata()] : []),

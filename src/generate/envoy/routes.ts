@@ -142,8 +142,13 @@ function ruleRoute(rule: PlannedRule, plan: Plan): Block {
 }
 
 /** Without an authorizer a preflight has a route of its own: as the authorizer tells one, in check/request/header-lines.ts. */
-function preflight({ name, match, upstream, corsOrigins, verdict }: PlannedRule, plan: Plan): Block[] {
-  if (verdict.kind !== 'enforced' || !corsOrigins) return [];
+function preflight(rule: PlannedRule, plan: Plan): Block[] {
+  return rule.verdict.kind === 'enforced' ? preflightRoutes(rule, plan) : [];
+}
+
+/** Before the rule's own route, where nobody is asked about preflights. */
+export function preflightRoutes({ name, match, upstream, corsOrigins }: PlannedRule, plan: Plan): Block[] {
+  if (!corsOrigins) return [];
   const { headers = [], ...path } = routeMatch(match.path, match.host, undefined);
   return [
     {

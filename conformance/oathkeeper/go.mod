@@ -1,4 +1,4 @@
-module ory-envoy.example/bench/oathkeeper
+module ory-envoy.example/conformance/oathkeeper
 
 go 1.26
 

@@ -1,6 +1,0 @@
-//go:build tools
-
-// Package tools pins the real Oathkeeper that the benchmark measures.
-package tools
-
-import _ "github.com/ory/oathkeeper"
