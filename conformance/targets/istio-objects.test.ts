@@ -80,7 +80,7 @@ function isFinding(line: string): boolean {
 
 /** As docs/istio.md has it: the annotation that only records what a policy would refuse. */
 test.each([
-  ['tokens', 0, /has warnings/],
+  ['tokens', 0, /EnvoyFilter/],
   ['kubernetes', 1, /istio\.io\/dry-run currently only supports action ALLOW\/DENY/],
 ] as const)(
   'istio.io/dry-run goes with policies of Istio’s own, and not with one that asks: %s',
