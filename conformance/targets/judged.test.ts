@@ -6,8 +6,10 @@ import { ABILITIES_OF, type Abilities } from '../../src/generate/abilities.ts';
 import { type Cell, cellOf } from './cell.ts';
 import { type Entry, judged, matrixText, unshown } from './matrix.ts';
 
-vi.mock('./gaps.ts', () => ({
-  GAPS: [{ target: 'oathkeeper', case: 'a gap', why: 'it reads no such thing', issue: 'ory/oathkeeper#1' }],
+vi.mock('../../src/generate/gaps.ts', () => ({
+  GAPS: [
+    { target: 'oathkeeper', case: 'a gap', lenient: true, why: 'it reads no such thing', issue: 'ory/oathkeeper#1' },
+  ],
 }));
 
 const envoy = ABILITIES_OF.envoy as Abilities;
@@ -42,6 +44,7 @@ describe('a case that differs', () => {
   it('and is a known gap where it stands in the list', () => {
     const reason = 'KNOWN GAP: it reads no such thing (ory/oathkeeper#1)';
     expect(judged(entry(LENIENT, { case: 'a gap' }))).toEqual({ kind: 'not supported', reason });
+    expect(judged(entry(DIFFERS, { case: 'a gap', needs: new Set() })).kind).toBe('fault');
   });
 });
 
@@ -100,26 +103,38 @@ describe('a cell', () => {
   const identity = (...lines: [string, string][]) => ({ identity: ['X-User-Id'], lines });
   const ada = seen(200, identity(['x-user-id', 'ada']));
 
+  const by = (engine: SeenVerdict | undefined) => ({ engine, anyStatus: false });
+
   it('passes with exactly the identity of the engine', () => {
-    expect(cellOf(one({ status: 200 }), ada, ada)).toEqual(PASS);
+    expect(cellOf(one({ status: 200 }), ada, by(ada))).toEqual(PASS);
     const forged = seen(200, identity(['x-user-id', 'ada'], ['x_user_id', 'admin']));
-    expect(cellOf(one({ status: 200 }), forged, ada)).toMatchObject({ kind: 'differs', lenient: true });
-    expect(cellOf(one({ status: 200 }), seen(200, identity()), ada)).toMatchObject({ kind: 'differs', lenient: false });
+    expect(cellOf(one({ status: 200 }), forged, by(ada))).toMatchObject({ kind: 'differs', lenient: true });
+    expect(cellOf(one({ status: 200 }), seen(200, identity()), by(ada))).toMatchObject({
+      kind: 'differs',
+      lenient: false,
+    });
   });
 
   it('is lenient where the policy says no and it passed', () => {
-    expect(cellOf(one({ status: 401 }), ada, undefined)).toMatchObject({ kind: 'differs', lenient: true });
+    expect(cellOf(one({ status: 401 }), ada, by(undefined))).toMatchObject({ kind: 'differs', lenient: true });
   });
 
   it('takes a 401 in other words for a 403, and for no outage', () => {
     const own = seen(401, undefined, { note: 'in its own words' });
-    expect(cellOf(one({ status: 403 }), own, undefined)).toEqual({ kind: 'pass', words: 'own' });
-    expect(cellOf(one({ status: 503 }), own, undefined)).toMatchObject({ kind: 'differs' });
+    expect(cellOf(one({ status: 403 }), own, by(undefined))).toEqual({ kind: 'pass', words: 'own' });
+    expect(cellOf(one({ status: 503 }), own, by(undefined))).toMatchObject({ kind: 'differs' });
+  });
+
+  it('takes any refusal where the status is another’s', () => {
+    const found = seen(401, undefined, { reason: 'token_expired' });
+    expect(cellOf(one({ status: 403 }), found, by(undefined))).toMatchObject({ kind: 'differs' });
+    expect(cellOf(one({ status: 403 }), found, { engine: undefined, anyStatus: true }).kind).toBe('pass');
+    expect(cellOf(one({ status: 403 }), ada, { engine: undefined, anyStatus: true }).kind).toBe('differs');
   });
 
   it('holds the authorizer to its reason', () => {
     const found = seen(401, undefined, { reason: 'token_expired' });
-    expect(cellOf(one({ reason: 'token_expired' }), found, undefined)).toEqual(PASS);
-    expect(cellOf(one({ reason: 'session_invalid' }), found, undefined)).toMatchObject({ kind: 'differs' });
+    expect(cellOf(one({ reason: 'token_expired' }), found, by(undefined))).toEqual(PASS);
+    expect(cellOf(one({ reason: 'session_invalid' }), found, by(undefined))).toMatchObject({ kind: 'differs' });
   });
 });

@@ -1,9 +1,9 @@
 // The matrix of cases and targets: what stands in each field, with the reason where a target does not do as the policy
 // says, and the faults that no reason explains. No I/O.
 import { ABILITIES_OF, type Abilities, type Feature } from '../../src/generate/abilities.ts';
+import { GAPS, type Gap } from '../../src/generate/gaps.ts';
 import type { Target } from '../../src/generate/target.ts';
 import type { Cell } from './cell.ts';
-import { GAPS } from './gaps.ts';
 
 /** A case on a target. */
 export interface Entry {
@@ -32,11 +32,9 @@ export function judged(entry: Entry): Judged {
     if (!own || entry.anyWords || abilities.problem_body.kind === 'unsupported') return { kind: 'pass', own };
     return fault(entry, 'refused in words of its own, and the abilities say that every denial is the authorizer’s');
   }
-  const gap = GAPS.find((one) => one.target === target && one.case === entry.case);
-  if (found.lenient)
-    return gap
-      ? { kind: 'not supported', reason: `KNOWN GAP: ${reasonText(gap)}` }
-      : fault(entry, `${found.how}: a yes too many`);
+  const gap = GAPS.find((one) => isGap(one, entry));
+  if (gap) return { kind: 'not supported', reason: `KNOWN GAP: ${reasonText(gap)}` };
+  if (found.lenient) return fault(entry, `${found.how}: a yes too many`);
   const reasons = [...entry.needs].flatMap((feature) => whyNot(abilities, feature));
   if (reasons.length === 0) return fault(entry, `${found.how}: nothing in the abilities explains it`);
   return { kind: 'not supported', reason: reasons.join('; ') };
@@ -56,11 +54,15 @@ export function unshown(entries: readonly Entry[]): string[] {
         faults.push(`${column}: "${feature}" is supported after all: each of its ${about.length} cases passes`);
     }
     for (const gap of GAPS.filter((one) => one.target === target)) {
-      if (!here.some(({ case: name, found }) => name === gap.case && found.kind === 'differs' && found.lenient))
+      if (!here.some((entry) => isGap(gap, entry)))
         faults.push(`${column}: the gap "${gap.case}" is closed: take it out of the list`);
     }
   }
   return faults;
+}
+
+function isGap(gap: Gap, { target, case: name, found }: Entry): boolean {
+  return gap.target === target && gap.case === name && found.kind === 'differs' && found.lenient === gap.lenient;
 }
 
 function abilitiesOf(target: Target): Abilities {

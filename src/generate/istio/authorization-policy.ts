@@ -83,11 +83,21 @@ function allowances({ rule, operations }: Region, { tokens }: Plan): Block[] {
   const { verdict, name } = rule;
   if (verdict.kind !== 'enforced' || !tokens) return [{ [COMMENT]: `Rule ${name}.`, ...to(operations) }];
   const ways = verdict.yes.tokens.flatMap(({ requirement }) => conditions(requirement, tokens));
-  return ways.map((when) => ({ [COMMENT]: `Rule ${name}.`, ...to(operations), when: when.map(oneLine) }));
+  return ways.map(({ why, when }) => ({
+    [COMMENT]: `Rule ${name}${why}.`,
+    ...to(operations),
+    when: when.map(oneLine),
+  }));
+}
+
+interface Way {
+  /** Behind the rule's name. */
+  readonly why: string;
+  readonly when: readonly Block[];
 }
 
 /** Any of them is enough. Hydra writes scopes into `scp`, `scope` or both. */
-function conditions({ audiences, scopes, claims }: TokenRequirement, tokens: PlannedTokens): Block[][] {
+function conditions({ audiences, scopes, claims }: TokenRequirement, tokens: PlannedTokens): Way[] {
   const common: Block[] = [
     { key: claimKey(['iss']), values: [tokens.issuer] },
     // Hydra's ID tokens have none.
@@ -96,11 +106,11 @@ function conditions({ audiences, scopes, claims }: TokenRequirement, tokens: Pla
     ...(audiences.length === 0 ? [] : [{ key: 'request.auth.audiences', values: [...audiences] }]),
     ...claims.map(({ path, value }) => ({ key: claimKey(path), values: [String(value)] })),
   ];
-  if (scopes.length === 0) return [common];
-  return ['scp', 'scope'].map((claim) => [
-    ...common,
-    ...scopes.map((scope) => ({ key: claimKey([claim]), values: [scope] })),
-  ]);
+  if (scopes.length === 0) return [{ why: '', when: common }];
+  return ['scp', 'scope'].map((claim) => ({
+    why: `, scopes in ${claim}`,
+    when: [...common, ...scopes.map((scope) => ({ key: claimKey([claim]), values: [scope] }))],
+  }));
 }
 
 function claimKey(path: readonly string[]): string {
