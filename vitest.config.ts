@@ -42,7 +42,11 @@ export default defineConfig({
       {
         test: {
           name: 'targets',
-          include: ['conformance/targets/**/*.test.ts', 'conformance/crds/**/*.test.ts'],
+          include: [
+            'conformance/targets/**/*.test.ts',
+            'conformance/crds/**/*.test.ts',
+            'conformance/envoy-gateway/**/*.test.ts',
+          ],
           testTimeout: 300_000,
           hookTimeout: 600_000,
           fileParallelism: false,

@@ -191,10 +191,9 @@ const BODY_FIELDS = [11, 12];
 function seenIn({ request, metadata }: ServerUnaryCall<Buffer, Uint8Array>): Seen {
   const http = fromBinary(CheckRequestSchema, request).attributes?.request?.http;
   const text = (bytes: Uint8Array | undefined) => Buffer.from(bytes ?? []).toString('latin1');
-  const headers = (http?.headerMap?.headers ?? []).map(({ key, value, rawValue }): [string, string] => [
-    text(key),
-    text(rawValue) + text(value),
-  ]);
+  const headers = (http?.headerMap?.headers ?? http?.headers ?? []).map(
+    ({ key, value, rawValue }): [string, string] => [text(key), text(rawValue) + text(value)],
+  );
   const body = (http?.$unknown ?? []).filter(({ no }) => BODY_FIELDS.includes(no)).map(({ data }) => text(data));
   return {
     method: text(http?.method),

@@ -25,7 +25,7 @@ export interface PathMatch {
   readonly value: string;
 }
 
-export interface HeaderMatch {
+interface HeaderMatch {
   readonly name: string;
   /** RE2, on the whole value. */
   readonly value: string;
@@ -37,16 +37,18 @@ export interface HeaderMatch {
  */
 const HOST = 'Host';
 
-export function matchOf({ match, verdict }: PlannedRule): RouteMatch {
-  const { host, path, methods } = match;
-  if (verdict.kind === 'asked') {
-    return {
-      path: pathMatch(path),
-      // One that a rule cannot name is asked about with the others: the authorizer finds the rule by itself.
-      methods: methods?.every(isGatewayMethod) ? methods : undefined,
-      headers: host ? [hostMatch(host)] : [],
-    };
-  }
+/** Whatever the rule is for, and more than that: the authorizer finds the rule by itself. */
+export function askedMatch({ match: { host, path, methods } }: PlannedRule): RouteMatch {
+  return {
+    path: pathMatch(path),
+    // One that an HTTPRoute cannot name is asked about with the others.
+    methods: methods?.every(isGatewayMethod) ? methods : undefined,
+    headers: host ? [hostMatch(host)] : [],
+  };
+}
+
+/** What the gateway judges by itself: nothing that the rule is not for, and nothing that has two readings. */
+export function nativeMatch({ match: { host, path, methods } }: PlannedRule): RouteMatch {
   return {
     path: { type: 'RegularExpression', value: plainPathOf(path) },
     // Over HTTP/2 a method may be anything, and some applications fold its case.

@@ -8,7 +8,7 @@ import { Names } from '../kubernetes/names.ts';
 import type { Plan, PlannedRule } from '../plan.ts';
 import { type Block, COMMENT, type Value } from '../yaml.ts';
 import { EXTENSION_GROUP, GATEWAY_API, gatewayRef, NAME, POLICY_FILE } from './kinds.ts';
-import { isGatewayMethod, matchBlocks, matchOf, type RouteMatch } from './matches.ts';
+import { askedMatch, isGatewayMethod, matchBlocks, nativeMatch, type RouteMatch } from './matches.ts';
 import { PLAIN_PATH } from './plain-path.ts';
 import { inOrder, padded, type Ranked } from './precedence.ts';
 import { refusalFilter } from './refusals.ts';
@@ -24,7 +24,7 @@ export interface Passage {
   readonly to:
     | { readonly kind: 'upstream'; readonly name: string }
     | { readonly kind: 'refused'; readonly as: EdgeReason };
-  /** Undefined for what is of no rule. */
+  /** The rule that is judged natively here; undefined for whatever else. */
   readonly rule: PlannedRule | undefined;
   /** Nobody is asked about it, and everybody gets the same answer. */
   readonly open: boolean;
@@ -42,7 +42,7 @@ export function passages(config: Config, plan: Plan): Passage[] {
   // Their names are given first, so that a rule of the same name has another.
   const refused = firstRefusals(plan).map((one) => ({ ...one, section: sections.give(one.section) }));
   const last = lastRefusals(plan).map((one) => ({ ...one, section: sections.give(one.section) }));
-  const rules = plan.rules.map((rule) => ruleDraft(rule, config, sections));
+  const rules = plan.rules.flatMap((rule) => ruleDrafts(rule, plan, config, sections));
   const ordered = inOrder([...rules.map(({ ranked }) => ranked), ...last.map(lastRanked)]);
   const longest = Math.max(...ordered.map(({ value }) => value.length));
   const first = { type: 'RegularExpression', value: padded('/.*', STEP * Math.ceil((longest + 1) / STEP)) } as const;
@@ -126,23 +126,39 @@ function lastRanked({ section, matches: [match] }: Draft): Ranked {
   return { name: section, match, region: undefined };
 }
 
-function ruleDraft(rule: PlannedRule, config: Config, sections: Names): { draft: Draft; ranked: Ranked } {
+interface RuleDraft {
+  readonly draft: Draft;
+  readonly ranked: Ranked;
+}
+
+function ruleDrafts(rule: PlannedRule, { authorizer }: Plan, config: Config, sections: Names): RuleDraft[] {
   mustReachItsOwn(rule, config);
-  const match = matchOf(rule);
+  const comment = `Rule ${rule.name}. ${ruleText(rule)}`;
+  const section = sections.give(rule.name);
+  if (rule.verdict.kind === 'asked') return [ruleDraft(rule, askedMatch(rule), { section, comment, native: false })];
+  const native = ruleDraft(rule, nativeMatch(rule), { section, comment, native: true });
+  if (rule.match.methods || !authorizer) return [native];
+  const rest = { section: sections.give(`${rule.name}-rest`), native: false } as const;
+  const why = `Rule ${rule.name}: methods that Gateway API does not know are asked about.`;
+  return [native, ruleDraft(rule, askedMatch(rule), { ...rest, comment: why })];
+}
+
+function ruleDraft(
+  rule: PlannedRule,
+  match: RouteMatch,
+  { section, comment, native }: Pick<Draft, 'section' | 'comment'> & { readonly native: boolean },
+): RuleDraft {
+  const { host, path } = rule.match;
   return {
     draft: {
-      section: sections.give(rule.name),
-      comment: `Rule ${rule.name}. ${ruleText(rule)}`,
+      section,
+      comment,
       matches: [match],
       to: { kind: 'upstream', name: rule.upstream },
-      rule,
-      open: rule.verdict.kind === 'open',
+      rule: native ? rule : undefined,
+      open: native && rule.verdict.kind === 'open',
     },
-    ranked: {
-      name: rule.name,
-      match,
-      region: { host: rule.match.host, path: rule.match.path, methods: match.methods },
-    },
+    ranked: { name: rule.name, match, region: { host, path, methods: match.methods } },
   };
 }
 

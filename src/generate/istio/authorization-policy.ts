@@ -4,7 +4,7 @@ import type { KubernetesObject } from '../kubernetes/manifest.ts';
 import type { Plan, PlannedTokens } from '../plan.ts';
 import { type Block, COMMENT, ONE_LINE, type Value } from '../yaml.ts';
 import { askedOperations } from './asked.ts';
-import { OBJECT_NAME, providerName } from './names.ts';
+import { OBJECT_NAME, providerName, WITHOUT_TOKEN_NAME } from './names.ts';
 import { type Region, regions } from './native.ts';
 import type { Operation } from './operation.ts';
 import { target, type Workload } from './workload.ts';
@@ -34,7 +34,7 @@ export function nativePolicies(workload: Workload, plan: Plan): KubernetesObject
           policy(
             workload,
             {
-              name: OBJECT_NAME + WITHOUT_TOKEN,
+              name: WITHOUT_TOKEN_NAME,
               comment:
                 'Whatever another policy of this workload allows: nothing without an access token of the issuer.',
             },
@@ -48,8 +48,6 @@ export function nativePolicies(workload: Workload, plan: Plan): KubernetesObject
     }),
   ];
 }
-
-const WITHOUT_TOKEN = '-without-token';
 
 function policy(
   workload: Workload,
@@ -83,11 +81,21 @@ function allowances({ rule, operations }: Region, { tokens }: Plan): Block[] {
   const { verdict, name } = rule;
   if (verdict.kind !== 'enforced' || !tokens) return [{ [COMMENT]: `Rule ${name}.`, ...to(operations) }];
   const ways = verdict.yes.tokens.flatMap(({ requirement }) => conditions(requirement, tokens));
-  return ways.map((when) => ({ [COMMENT]: `Rule ${name}.`, ...to(operations), when: when.map(oneLine) }));
+  return ways.map(({ why, when }) => ({
+    [COMMENT]: `Rule ${name}${why}.`,
+    ...to(operations),
+    when: when.map(oneLine),
+  }));
+}
+
+interface Way {
+  /** Behind the rule's name. */
+  readonly why: string;
+  readonly when: readonly Block[];
 }
 
 /** Any of them is enough. Hydra writes scopes into `scp`, `scope` or both. */
-function conditions({ audiences, scopes, claims }: TokenRequirement, tokens: PlannedTokens): Block[][] {
+function conditions({ audiences, scopes, claims }: TokenRequirement, tokens: PlannedTokens): Way[] {
   const common: Block[] = [
     { key: claimKey(['iss']), values: [tokens.issuer] },
     // Hydra's ID tokens have none.
@@ -96,11 +104,11 @@ function conditions({ audiences, scopes, claims }: TokenRequirement, tokens: Pla
     ...(audiences.length === 0 ? [] : [{ key: 'request.auth.audiences', values: [...audiences] }]),
     ...claims.map(({ path, value }) => ({ key: claimKey(path), values: [String(value)] })),
   ];
-  if (scopes.length === 0) return [common];
-  return ['scp', 'scope'].map((claim) => [
-    ...common,
-    ...scopes.map((scope) => ({ key: claimKey([claim]), values: [scope] })),
-  ]);
+  if (scopes.length === 0) return [{ why: '', when: common }];
+  return ['scp', 'scope'].map((claim) => ({
+    why: `, scopes in ${claim}`,
+    when: [...common, ...scopes.map((scope) => ({ key: claimKey([claim]), values: [scope] }))],
+  }));
 }
 
 function claimKey(path: readonly string[]): string {

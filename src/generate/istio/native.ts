@@ -20,9 +20,37 @@ export function regions(rules: readonly PlannedRule[]): Region[] | undefined {
     let operations = whole ? [whole] : [];
     for (const earlier of rules.slice(0, i)) {
       if (!overlap(earlier.match, rule.match)) continue;
-      operations = operations.flatMap((operation) => without(operation, earlier.match));
+      operations = fewest(operations.flatMap((operation) => without(operation, earlier.match)));
     }
     return { rule, operations };
   });
   return all.some(({ operations }) => operations.length > MAX_OPERATIONS) ? undefined : all;
+}
+
+/** Without those that match nothing, or nothing that another does not match. */
+function fewest(operations: readonly Operation[]): Operation[] {
+  const kept: Operation[] = [];
+  for (const operation of operations) {
+    if (isEmpty(operation) || kept.some((other) => covers(other, operation))) continue;
+    kept.splice(0, kept.length, ...kept.filter((other) => !covers(operation, other)), operation);
+  }
+  return kept;
+}
+
+function isEmpty({ paths, notPaths = [], hosts, notHosts = [] }: Operation): boolean {
+  return holdsAll(notPaths, paths) || holdsAll(notHosts, hosts);
+}
+
+function holdsAll(values: readonly string[], wanted: readonly string[] | undefined): boolean {
+  return wanted?.every((value) => values.includes(value)) ?? false;
+}
+
+/** Of operations that began as the same: each has its paths and hosts, and less of them or of the methods. */
+function covers(wide: Operation, narrow: Operation): boolean {
+  return (
+    (narrow.methods?.every((method) => wide.methods?.includes(method)) ?? true) &&
+    (wide.notPaths?.every((path) => narrow.notPaths?.includes(path)) ?? true) &&
+    (wide.notHosts?.every((host) => narrow.notHosts?.includes(host)) ?? true) &&
+    (wide.notMethods?.every((method) => narrow.notMethods?.includes(method)) ?? true)
+  );
 }
