@@ -144,10 +144,17 @@ test('where nobody is asked, a request is in the region of the first rule that m
   let native = 0;
   fc.assert(
     fc.property(
-      fc.array(rule(['open', 'read', 'write'], ['a', 'b', 'c'], [undefined, undefined, 'acme.com', 'api.acme.com']), {
-        minLength: 1,
-        maxLength: 6,
-      }),
+      fc.array(
+        rule(
+          ['open', 'read', 'write'],
+          ['a', 'a', 'b', 'b', 'c', '*', '@'],
+          [undefined, undefined, 'acme.com', 'api.acme.com', '*.acme.com'],
+        ),
+        {
+          minLength: 1,
+          maxLength: 6,
+        },
+      ),
       fc.array(request, { minLength: 20, maxLength: 20 }),
       (rules, requests) => {
         const plan = planOf(rules.map(({ kind, ...match }, i) => ({ name: `r${i}`, match, ...ACCESS[kind] })));
