@@ -19,7 +19,7 @@ import { translate } from './translate.ts';
 
 const NAMESPACE = 'shop';
 /** A name for each port of this machine. */
-export const HERE = /port-(\d+)\.here\.svc\.cluster\.local/;
+const HERE = /port-(\d+)\.here\.svc\.cluster\.local/;
 
 export interface Rig {
   readonly port: number;

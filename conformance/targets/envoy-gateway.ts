@@ -1,7 +1,7 @@
 // Envoy Gateway as a target of the table: its own translator makes the configuration of a real Envoy from exactly what
 // `generate envoy-gateway` wrote, and from the Services of a cluster. Starts processes.
 import { findEnvoy } from '../../src/edge/find.ts';
-import { type RunningEnvoy, startEnvoy } from '../../src/edge/run.ts';
+import { startEnvoy } from '../../src/edge/run.ts';
 import { AUTHORIZER_NAME, GRPC_PORT } from '../../src/generate/kubernetes/authorizer.ts';
 import { oneStream } from '../../src/generate/kubernetes/manifest.ts';
 import { bootstrapOf } from '../envoy-gateway/bootstrap.ts';
@@ -16,43 +16,24 @@ const APP: Service = { name: 'app', namespace: NAMESPACE, port: 8080 };
 const ORY = /port-(\d+)\.identity\.svc\.cluster\.local/;
 
 export const startEnvoyGateway: StartTarget = async (backing, edgePort) => {
-  const { stream } = await envoyGatewayStream(backing);
-  const envoy = await startTranslated(stream, backing, edgePort);
-  return { url: `http://127.0.0.1:${envoy.listenPort}`, close: () => envoy.stop() };
-};
-
-/** What was generated, and the Services that it leads to. @param flags of `generate envoy-gateway` */
-export async function envoyGatewayStream(
-  backing: Pick<Backing, 'dir' | 'policy' | 'ports'>,
-  flags: readonly string[] = [],
-): Promise<{ readonly stream: string; readonly err: string }> {
-  const { files, err } = await generated({ ...backing, policy: inCluster(backing) }, 'envoy-gateway', flags);
-  return { stream: `${oneStream(files)}---\n${clusterObjects([APP])}`, err };
-}
-
-/** @param onLog a line of Envoy's own log */
-export async function startTranslated(
-  stream: string,
-  { ports }: Pick<Backing, 'ports'>,
-  edgePort: number,
-  onLog: (line: string) => void = () => {},
-): Promise<RunningEnvoy> {
-  const { stream: inCluster, addresses } = admitted(stream);
-  const bootstrap = bootstrapOf(await translate(inCluster), {
+  const { files } = await generated({ ...backing, policy: inCluster(backing) }, 'envoy-gateway');
+  const { stream, addresses } = admitted(`${oneStream(files)}---\n${clusterObjects([APP])}`);
+  const bootstrap = bootstrapOf(await translate(stream), {
     edgePort,
     portFor: (host, port) => {
       const ory = ORY.exec(host)?.[1];
       if (ory !== undefined) return Number(ory);
-      if (host === addresses.get(`${APP.name}.${NAMESPACE}`)) return ports.app;
+      if (host === addresses.get(`${APP.name}.${NAMESPACE}`)) return backing.ports.app;
       const authorizer = addresses.get(`${AUTHORIZER_NAME}.${NAMESPACE}`);
-      return host === authorizer && port === GRPC_PORT ? ports.grpc : undefined;
+      return host === authorizer && port === GRPC_PORT ? backing.ports.grpc : undefined;
     },
   });
   const { path } = await findEnvoy();
-  // It answers to its own name alone.
+  // Ory answers to its own name alone.
   const config = JSON.stringify(bootstrap).replaceAll(new RegExp(ORY, 'g'), '127.0.0.1');
-  return startEnvoy({ path, config, concurrency: 1, onLog });
-}
+  const envoy = await startEnvoy({ path, config, concurrency: 1 });
+  return { url: `http://127.0.0.1:${envoy.listenPort}`, close: () => envoy.stop() };
+};
 
 /** The policy with the addresses that things have in the cluster; whom a token is from stays. */
 function inCluster({ policy, ports }: Pick<Backing, 'policy' | 'ports'>): Record<string, unknown> {

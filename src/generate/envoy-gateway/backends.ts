@@ -25,7 +25,7 @@ export function backends(upstreams: Config['edge']['upstreams'], namespace: stri
   for (const [key, upstream] of upstreams) {
     const destination = destinationOf(upstream);
     const comment = `Upstream ${key}.`;
-    mustBeReachable(destination, `edge.upstream${upstreams.size > 1 ? `s.${key}` : ''}`);
+    mustFit(destination, upstream, `edge.upstream${upstreams.size > 1 ? `s.${key}` : ''}`);
     if (destination.kind === 'service' && !upstream.http2) {
       const { name, port, namespace: of = namespace } = destination;
       refs.set(key, { name, port, ...(of === namespace ? {} : { namespace: of }) });
@@ -57,7 +57,11 @@ export function backends(upstreams: Config['edge']['upstreams'], namespace: stri
 }
 
 /** A pod's own machine is not the one that the file was written on. */
-function mustBeReachable(destination: Destination, key: string): void {
+function mustFit(destination: Destination, { url }: Upstream, key: string): void {
+  if (destination.kind === 'address' && url.protocol === 'https:')
+    throw new GenerateError(
+      `${key}: a BackendTLSPolicy verifies a certificate by name, and ${destination.address} is an address. Give a name that the certificate is for.`,
+    );
   const host =
     destination.kind === 'address' ? destination.address : destination.kind === 'host' ? destination.host : '';
   if (isLoopback(host))
@@ -115,10 +119,13 @@ function tlsPolicy(
   };
 }
 
+/** Served by every version of Gateway API so far; `v1` is not. */
+const GRANT_API = `${GATEWAY_GROUP}/v1beta1`;
+
 function grant(of: string, from: string, services: readonly string[]): KubernetesObject {
   return {
     [COMMENT]: `The HTTPRoutes in ${from} may lead to Services in ${of}.`,
-    apiVersion: GATEWAY_API.replace('/v1', '/v1beta1'),
+    apiVersion: GRANT_API,
     kind: 'ReferenceGrant',
     metadata: { name: `${NAME}-${from}`, namespace: of },
     spec: {

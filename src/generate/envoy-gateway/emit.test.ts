@@ -30,7 +30,7 @@ edge:
   upstreams:
     app: http://app.shop.svc.cluster.local:3000
     api: https://api.other
-    v6: "https://[2001:db8::1]:8443"
+    v6: "http://[2001:db8::1]:8443"
     grpc: h2c://grpc.shop:50051
 `;
 
@@ -127,6 +127,7 @@ describe('what is asked and what is judged natively', () => {
   });
 
   test.each([
+    ['keys at an address', 'public_url: http://hydra.ory:4444', 'public_url: "https://192.0.2.1"'],
     ['cors', 'require: { token: {} }', 'require: { token: {} }, cors: { origins: [https://a.test] }'],
     ['a clock skew above jwt_authn’s own', 'any_audience: true', 'any_audience: true, clock_skew: 61s'],
     [

@@ -25,7 +25,7 @@ export interface PathMatch {
   readonly value: string;
 }
 
-export interface HeaderMatch {
+interface HeaderMatch {
   readonly name: string;
   /** RE2, on the whole value. */
   readonly value: string;

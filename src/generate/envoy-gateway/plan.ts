@@ -1,4 +1,5 @@
 // What Envoy Gateway judges by itself, rule by rule, and why it asks about the rest. No I/O.
+import { isIP } from 'node:net';
 import type { Config, Rule } from '../../config/config.ts';
 import { formatDuration } from '../../config/duration.ts';
 import { makeEitherPlan, type Plan } from '../plan.ts';
@@ -33,10 +34,16 @@ function tokenObstacle(rule: Rule, config: Config, version: Version): string | u
   if (rule.corsOrigins) return 'cors: a preflight has no token, and a page may read a denial';
   if (tokens && tokens.clockSkewMs > SKEW_MS)
     return `Envoy Gateway takes tokens for ${formatDuration(SKEW_MS)} after their end, and tokens.clock_skew is more`;
+  if (tokens && isHttpsAddress(new URL(tokens.jwksUrl)))
+    return 'Envoy Gateway verifies a certificate by name, and the issuer’s keys are at an address';
   const several = identityHeaders.find(({ sources }) => sources.filter(({ kind }) => kind === 'token').length > 1);
   if (several) return `${several.name} has several sources in a token, and Envoy Gateway writes one`;
   if (audiencesOf(rule).length > MAX_AUDIENCES) return `Envoy Gateway knows ${MAX_AUDIENCES} audiences at most`;
   return tokenConditionFits(rule, config) ? undefined : 'its condition is too long for CEL in a SecurityPolicy';
+}
+
+function isHttpsAddress({ protocol, hostname }: URL): boolean {
+  return protocol === 'https:' && isIP(hostname.replace(/^\[|\]$/g, '')) !== 0;
 }
 
 /** Of all its alternatives; empty where one takes any. */

@@ -13,7 +13,7 @@ export interface Ranked {
   readonly region: Region | undefined;
 }
 
-export interface Region {
+interface Region {
   readonly host: HostPattern | undefined;
   readonly path: PathGlob;
   readonly methods: readonly string[] | undefined;
