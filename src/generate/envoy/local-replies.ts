@@ -7,11 +7,12 @@ import { quote } from './path-matchers.ts';
 import type { Transport } from './transport.ts';
 
 /** Reasons that Envoy gives by itself. */
-export type EdgeReason = 'path_ambiguous' | 'no_rule' | 'authorizer_unreachable';
+export type EdgeReason = 'path_ambiguous' | 'no_rule' | 'credential_missing' | 'authorizer_unreachable';
 
 export const PROBLEMS = {
   path_ambiguous: DENIALS.path_ambiguous,
   no_rule: DENIALS.no_rule,
+  credential_missing: DENIALS.credential_missing,
   authorizer_unreachable: { status: 503, title: 'The authorizer cannot be reached' },
 } as const satisfies Record<EdgeReason, { status: number; title: string }>;
 
@@ -31,7 +32,7 @@ export function directProblem(reason: EdgeReason): Block {
   };
 }
 
-function setHeader(key: string, value: string): Block {
+export function setHeader(key: string, value: string): Block {
   return { header: { key, value }, append_action: 'OVERWRITE_IF_EXISTS_OR_ADD' };
 }
 
@@ -166,7 +167,7 @@ function metadata(key: string, value: Block, matchIfMissing: boolean): Block {
   };
 }
 
-export function statusFilter(op: string, status: number): Block {
+function statusFilter(op: string, status: number): Block {
   return {
     status_code_filter: { comparison: { op, value: { default_value: status, runtime_key: 'ory_envoy.none' } } },
   };

@@ -4,7 +4,7 @@ import type { KubernetesObject } from '../kubernetes/manifest.ts';
 import type { Plan, PlannedTokens } from '../plan.ts';
 import { type Block, COMMENT, ONE_LINE, type Value } from '../yaml.ts';
 import { askedOperations } from './asked.ts';
-import { OBJECT_NAME, providerName } from './names.ts';
+import { OBJECT_NAME, providerName, WITHOUT_TOKEN_NAME } from './names.ts';
 import { type Region, regions } from './native.ts';
 import type { Operation } from './operation.ts';
 import { target, type Workload } from './workload.ts';
@@ -34,7 +34,7 @@ export function nativePolicies(workload: Workload, plan: Plan): KubernetesObject
           policy(
             workload,
             {
-              name: OBJECT_NAME + WITHOUT_TOKEN,
+              name: WITHOUT_TOKEN_NAME,
               comment:
                 'Whatever another policy of this workload allows: nothing without an access token of the issuer.',
             },
@@ -48,8 +48,6 @@ export function nativePolicies(workload: Workload, plan: Plan): KubernetesObject
     }),
   ];
 }
-
-const WITHOUT_TOKEN = '-without-token';
 
 function policy(
   workload: Workload,

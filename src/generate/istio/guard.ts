@@ -1,16 +1,15 @@
 // One EnvoyFilter for what Istio's own objects have no word for: paths with two readings are refused, a client's identity
 // headers removed before anything else, and with `--edge-cache` a yes of the authorizer remembered. No I/O.
 
-import { RBAC } from '../envoy/filter-names.ts';
 import { grpcReading } from '../envoy/filters.ts';
 import { earlyHeaderMutations, trailerStripping } from '../envoy/header-stripping.ts';
-import { localReplyConfig, NO_STORE, problemBody, statusFilter } from '../envoy/local-replies.ts';
+import { localReplyConfig, NO_STORE, problemBody, setHeader } from '../envoy/local-replies.ts';
 import { REFUSED } from '../envoy/routes.ts';
 import type { KubernetesObject } from '../kubernetes/manifest.ts';
 import type { Plan } from '../plan.ts';
 import { type Block, COMMENT } from '../yaml.ts';
 import { edgeCachePatches } from './edge-cache.ts';
-import { OBJECT_NAME } from './names.ts';
+import { OBJECT_NAME, WITHOUT_TOKEN_NAME } from './names.ts';
 import type { Workload } from './workload.ts';
 
 export function guard(workload: Workload, plan: Plan, publicUrl: string): KubernetesObject {
@@ -37,7 +36,7 @@ export function guard(workload: Workload, plan: Plan, publicUrl: string): Kubern
         {
           applyTo: 'NETWORK_FILTER',
           match: at(),
-          patch: { operation: 'MERGE', value: { typed_config: connectionManager(plan, publicUrl) } },
+          patch: { operation: 'MERGE', value: { typed_config: connectionManager(plan, workload, publicUrl) } },
         },
         // What is inserted later comes first.
         { applyTo: 'HTTP_FILTER', match: at(), patch: { operation: 'INSERT_FIRST', value: trailerStripping(plan) } },
@@ -72,7 +71,7 @@ function guardComment({ rules }: Plan): string {
     : 'Needed: some requests ask nobody, and Istio’s own objects cannot refuse a path that two readers could take differently,\nnor remove an identity header that a client sends in another spelling.';
 }
 
-function connectionManager(plan: Plan, publicUrl: string): Block {
+function connectionManager(plan: Plan, workload: Workload, publicUrl: string): Block {
   const { mappers } = localReplyConfig('grpc', plan, publicUrl) as { mappers: readonly Block[] };
   return {
     '@type': 'type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager',
@@ -82,7 +81,7 @@ function connectionManager(plan: Plan, publicUrl: string): Block {
     path_with_escaped_slashes_action: 'KEEP_UNCHANGED',
     // Who is trusted for X-Forwarded-For is the mesh's to say (gatewayTopology), so these headers stay.
     early_header_mutation_extensions: [earlyHeaderMutations(plan, 1)],
-    local_reply_config: { mappers: [...refusedReplies(), ...mappers] },
+    local_reply_config: { mappers: [...refusedReplies(), ...withoutToken(plan, workload, publicUrl), ...mappers] },
   };
 }
 
@@ -121,7 +120,8 @@ function refusedReplies(): Block[] {
     const body = problemBody(reason);
     const { status = 403 } = body['json_format'] as Block;
     return {
-      filter: { and_filter: { filters: [statusFilter('EQ', 403), refusedAs(reason)] } },
+      // RBAC writes what it found into metadata only behind its answer (Envoy 1.40), but names the policy in it.
+      filter: detailed(`response.code_details == 'rbac_access_denied_matched_policy[${reason}]'`),
       status_code: status,
       headers_to_add: [NO_STORE],
       body_format_override: body,
@@ -129,15 +129,28 @@ function refusedReplies(): Block[] {
   });
 }
 
-function refusedAs(reason: Reason): Block {
+/** Istio's own answer to a missing token is 403, after which no client would think of getting one. */
+function withoutToken({ authorizer, tokens }: Plan, { namespace }: Workload, publicUrl: string): Block[] {
+  if (authorizer || !tokens) return [];
+  const policy = `rbac_access_denied_matched_policy[ns[${namespace}]-policy[${WITHOUT_TOKEN_NAME}]`;
+  return [
+    {
+      filter: detailed(`response.code_details.startsWith('${policy}') && !('authorization' in request.headers)`),
+      status_code: 401,
+      headers_to_add: [NO_STORE, setHeader('www-authenticate', `Bearer realm="${publicUrl}"`)],
+      body_format_override: problemBody('credential_missing'),
+    },
+  ];
+}
+
+function detailed(expression: string): Block {
   return {
-    metadata_filter: {
-      matcher: {
-        filter: RBAC,
-        path: [{ key: 'enforced_effective_policy_id' }],
-        value: { string_match: { exact: reason } },
+    extension_filter: {
+      name: 'envoy.access_loggers.extension_filters.cel',
+      typed_config: {
+        '@type': 'type.googleapis.com/envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter',
+        expression,
       },
-      match_if_key_not_found: false,
     },
   };
 }

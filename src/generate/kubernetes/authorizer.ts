@@ -67,7 +67,10 @@ export function authorizerManifests(options: AuthorizerOptions): Manifest[] {
         replicas: 2,
         selector: { matchLabels: AUTHORIZER_LABELS },
         template: {
-          metadata: { labels: LABELS, annotations: { 'ory-envoy/policy': digest(text) } },
+          metadata: {
+            labels: { ...LABELS, ...versionLabel(image) },
+            annotations: { 'ory-envoy/policy': digest(text) },
+          },
           spec: podSpec(image, variables),
         },
       },
@@ -95,6 +98,12 @@ export function authorizerManifests(options: AuthorizerOptions): Manifest[] {
 
 export const AUTHORIZER_LABELS = { 'app.kubernetes.io/name': AUTHORIZER_NAME };
 const LABELS = { ...AUTHORIZER_LABELS, 'app.kubernetes.io/part-of': AUTHORIZER_NAME };
+
+/** By which meshes tell one rollout from another. A tag is a label; an image that is named by its digest has none. */
+function versionLabel(image: string): Block {
+  const tag = /:([A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)$/.exec(image)?.[1];
+  return tag === undefined || image.includes('@') ? {} : { 'app.kubernetes.io/version': tag };
+}
 
 /** Of nobody: the image's own user may be another. */
 const USER = 65532;
