@@ -6,9 +6,9 @@ import { type App, startApp } from '../rig/app.ts';
 import type { Answer } from '../rig/client.ts';
 import { type Edge, startEdge } from '../rig/edge.ts';
 
-export const AUDIENCE = 'https://api.test';
+const AUDIENCE = 'https://api.test';
 export const PUBLIC_URL = 'https://edge.test';
-export const LOGIN_URL = 'https://login.test/self-service/login/browser';
+const LOGIN_URL = 'https://login.test/self-service/login/browser';
 export const PAGE = 'https://spa.test';
 
 export function policyOf(ory: Pick<ScriptedOry, 'url' | 'issuer'>) {

@@ -45,8 +45,9 @@ export function configuration(config: Config): Block {
   };
 }
 
+/** Oathkeeper joins the two with a colon. */
 function listener({ host, port }: Address): Block {
-  return { host, port };
+  return { host: host.includes(':') ? `[${host}]` : host, port };
 }
 
 function redirect(loginUrl: string): Block {

@@ -157,6 +157,15 @@ describe('access rules', () => {
   });
 });
 
+test('Oathkeeper takes the addresses of the authorizer', () => {
+  const { serve } = configurationOf(`${SMALLEST}serve: { http: "[::1]:1", grpc: 0.0.0.0:2, admin: localhost:3 }`);
+  expect(serve).toEqual({
+    api: { host: '[::1]', port: 1 },
+    proxy: { host: '0.0.0.0', port: 2 },
+    prometheus: { host: 'localhost', port: 3 },
+  });
+});
+
 describe('authenticators', () => {
   test('the cookie of a project on Ory Network is named after it', () => {
     expect(configurationOf(SMALLEST).authenticators.cookie_session.config.only).toEqual([
