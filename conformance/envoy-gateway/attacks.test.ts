@@ -8,7 +8,7 @@ import { denyAll, type Rig, startRig, withSpec } from './rig.ts';
 
 const AUDIENCE = 'https://api.test';
 const POLICY = `
-tokens: { audiences: ["${AUDIENCE}"] }
+tokens: { audiences: ["${AUDIENCE}"], clock_skew: 10s }
 identity_headers:
   X-User-Id: [session.identity.id, token.sub]
   X-User-Email: [session.identity.traits.email, token.ext.email]
@@ -138,6 +138,8 @@ describe('a request with two readings', () => {
       '/public/x;/../admin',
     ],
     ...[
+      '/public/a%2fb',
+      '/public/a%5Cb',
       '/public/%252e%252e/admin',
       '/public/%25',
       '/public/%c0%ae%c0%ae/admin',
@@ -204,9 +206,13 @@ describe('a token', () => {
   test.each<[string, Record<string, unknown>]>([
     ['of another issuer', { iss: 'https://evil.test' }],
     ['that has ended', { exp: now() - 61 }],
+    ['that has ended longer ago than clocks may differ', { exp: now() - 30 }],
     ['that has not begun', { nbf: now() + 300 }],
+    ['that begins later than clocks may differ', { nbf: now() + 58 }],
     ['that never ends', { exp: undefined }],
     ['that ends when no clock can say', { exp: 1e13 }],
+    ['that was made when no clock can say', { iat: 1e13 }],
+    ['that begins when no clock can say', { nbf: -1e13 }],
     ['for another service', { aud: ['https://other.test'] }],
     ['for nobody', { aud: undefined }],
     ['for the same with a slash', { aud: [`${AUDIENCE}/`] }],
@@ -256,7 +262,8 @@ describe('a token', () => {
     expect(await send(get(`/orders/1?access_token=${good}`))).toMatchObject({ status: 401, reached: false });
     await refused([`authorization: bearer ${good}`]);
     await refused([`x-authorization: Bearer ${good}`]);
-    await refused([bearer(`${good};x`)]);
+    for (const line of [`Basic eDp5, Bearer ${good}`, `Foo Bearer ${good}`, `Bearer ${good};x`, `Bearer ${good} x`])
+      await refused([`authorization: ${line}`]);
   });
 
   test('beside another in one request is none', async () => {

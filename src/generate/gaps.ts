@@ -27,4 +27,10 @@ export const GAPS: readonly Gap[] = [
     lenient: false,
     why: 'where Istio judges tokens by itself it does so for the whole workload: a bad token is refused at an open page, too',
   },
+  {
+    target: 'oathkeeper',
+    case: 'both, by a session that is none and a token',
+    lenient: false,
+    why: 'an authenticator that refuses what it finds ends it: a bad session is refused, whatever token is beside it',
+  },
 ];

@@ -34,6 +34,6 @@ export const ENVOY_GATEWAY_ABILITIES: Abilities = {
     why: 'the keys are fetched once a minute, and a token of a newer one is refused until then',
     issue: 'envoyproxy/gateway#6520',
   },
-  ory_path: { kind: 'unsupported', why: 'nothing makes the cookies of Ory those of the edge’s own origin' },
+  ory_path: { kind: 'unsupported', why: 'its routes have no field that makes the cookies of Ory the edge’s own' },
   upstreams: { kind: 'native', how: 'Services, Backends outside of the cluster, BackendTLSPolicies' },
 };

@@ -71,7 +71,7 @@ function mustFit(config: Config, { edgeCache }: EnvoyGatewayOptions): void {
     );
   if (edge.ory)
     throw new GenerateError(
-      'edge.ory_path: Envoy Gateway cannot rewrite the cookies of Ory to the edge’s own origin. Take it out, and give Ory a host of its own on the same domain.',
+      'edge.ory_path: not for Envoy Gateway, whose routes have no field that makes the cookies of Ory the edge’s own. Take it out, and give Ory a host of its own on the same domain.',
     );
   const addresses: readonly (readonly [key: string, url: string | undefined])[] = [
     ['ory.kratos.public_url', sessions?.kratosUrl],

@@ -32,7 +32,6 @@ export function tokenCondition(
     notLate(['exp'], tokens?.clockSkewMs ?? 0),
     absentOr(['nbf'], notEarly(['nbf'], tokens?.clockSkewMs ?? 0)),
     absentOr(['iat'], isTime(['iat'])),
-    absentOr(['sub'], `type(${claim(['sub'])}) == string`),
     ...mapped.map((path) => absentOr(path, `${claim(path)} == null`, fitsHeader(path))),
     anyOf(requirements.map(meets)),
   ].join(' &&\n');
