@@ -225,6 +225,13 @@ describe.each(MODES)('judged by Istio alone, %s', (mode) => {
     expect(identities(seen)).toEqual([]);
   });
 
+  test('nor does the identity of a good token, where a rule is open', async () => {
+    const seen = await came(edge, '/public/x', [bearer(await madeJwt(backing))]);
+    expect(seen.status).toBe(200);
+    expect(identities(seen)).toEqual([]);
+    expect(identities(await came(edge, '/public/inner/x', [bearer(await madeJwt(backing))]))).toEqual(['ada']);
+  });
+
   test('a preflight brings no identity along', async () => {
     const preflight: [string, string][] = [
       ['origin', 'https://evil.test'],

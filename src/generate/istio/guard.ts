@@ -11,6 +11,7 @@ import type { Plan, PlannedTokens } from '../plan.ts';
 import { type Block, COMMENT } from '../yaml.ts';
 import { edgeCachePatches } from './edge-cache.ts';
 import { OBJECT_NAME, WITHOUT_TOKEN_NAME } from './names.ts';
+import { withoutIdentity } from './open-rules.ts';
 import type { Workload } from './workload.ts';
 
 export function guard(workload: Workload, plan: Plan, publicUrl: string): KubernetesObject {
@@ -43,13 +44,11 @@ export function guard(workload: Workload, plan: Plan, publicUrl: string): Kubern
         { applyTo: 'HTTP_FILTER', match: at(), patch: { operation: 'INSERT_FIRST', value: trailerStripping(plan) } },
         { applyTo: 'HTTP_FILTER', match: at(), patch: { operation: 'INSERT_FIRST', value: refusing() } },
         ...(plan.tokens && !plan.authorizer
-          ? [
-              {
-                applyTo: 'HTTP_FILTER',
-                match: at('envoy.filters.http.router'),
-                patch: { operation: 'INSERT_BEFORE', value: refusingTokens(plan.tokens) },
-              },
-            ]
+          ? [refusingTokens(plan.tokens), ...withoutIdentity(plan)].map((value) => ({
+              applyTo: 'HTTP_FILTER',
+              match: at('envoy.filters.http.router'),
+              patch: { operation: 'INSERT_BEFORE', value },
+            }))
           : []),
         ...(plan.authorizer
           ? [
