@@ -187,6 +187,15 @@ describe.each(MODES)('judged by Istio alone, %s', (mode) => {
       'not yet valid': bearer(await madeJwt(backing, { nbf: now + 120 })),
       'another issuer': bearer(await madeJwt(backing, { iss: 'https://other.test' })),
       'another audience': bearer(await madeJwt(backing, { aud: ['https://other.test'] })),
+      'one that never ends': bearer(await madeJwt(backing, { exp: undefined })),
+      'one that ends in words': bearer(await madeJwt(backing, { exp: 'never' })),
+      'a logout token': bearer(await madeJwt(backing, { events: {} })),
+      'a subject of two lines': bearer(await madeJwt(backing, { sub: 'a\r\nx-admin: 1' })),
+      'a subject that is no plain text': bearer(await madeJwt(backing, { sub: 'ad a' })),
+      'two tokens': [
+        'authorization',
+        `Bearer ${await madeJwt(backing)}, Bearer ${await madeJwt(backing, { sub: 'eve' })}`,
+      ],
       'an ID token': bearer(await madeJwt(backing, { aud: ['client'], client_id: undefined, scp: undefined })),
       'an ID token for this audience': bearer(await madeJwt(backing, { client_id: undefined })),
     };
@@ -214,6 +223,13 @@ describe.each(MODES)('judged by Istio alone, %s', (mode) => {
     const seen = await came(edge, '/public/x', FORGED);
     expect(seen.status).toBe(200);
     expect(identities(seen)).toEqual([]);
+  });
+
+  test('nor does the identity of a good token, where a rule is open', async () => {
+    const seen = await came(edge, '/public/x', [bearer(await madeJwt(backing))]);
+    expect(seen.status).toBe(200);
+    expect(identities(seen)).toEqual([]);
+    expect(identities(await came(edge, '/public/inner/x', [bearer(await madeJwt(backing))]))).toEqual(['ada']);
   });
 
   test('a preflight brings no identity along', async () => {

@@ -56,7 +56,7 @@ ${foreign ? foreign.ruleOf + onForeign(foreign) : SCRIPT}`;
 
 function onForeign({ decision }: ForeignEdge): string {
   const named = replaceOnce(SCRIPT, 'info:routeName()', 'rule_of(info)');
-  return replaceOnce(named, `"${DECISION}"`, quote(decision));
+  return replaceOnce(named, `"${DECISION}"`, luaString(decision));
 }
 
 function replaceOnce(text: string, from: string, to: string): string {
@@ -71,11 +71,11 @@ function cookieStart({ name, prefix }: CookieName): string {
 }
 
 function list(texts: readonly string[]): string {
-  return texts.length === 0 ? '{}' : `{ ${texts.map(quote).join(', ')} }`;
+  return texts.length === 0 ? '{}' : `{ ${texts.map(luaString).join(', ')} }`;
 }
 
 /** A Lua string. The schema lets nothing else into such a name; a script is no place to find out otherwise. */
-function quote(text: string): string {
+export function luaString(text: string): string {
   if (!/^[A-Za-z0-9_=-]+$/.test(text)) throw new Error('a name that is no plain text cannot stand in a script');
   return `"${text}"`;
 }

@@ -5,7 +5,7 @@
 import { ALGORITHMS, FORBIDDEN_MEMBERS, MAX_TIME } from '../../check/identity/jws.ts';
 import { FOREIGN_CLAIMS, TOKEN_TYPES } from '../../check/identity/jwt.ts';
 import type { ClaimRequirement, CookieName, TokenRequirement } from '../../config/config.ts';
-import type { ClaimHeader, NativeToken, Plan, PlannedVerdict } from '../plan.ts';
+import type { ClaimHeader, NativeToken, Plan, PlannedTokens, PlannedVerdict } from '../plan.ts';
 import { type Block, COMMENT, ONE_LINE, type Value } from '../yaml.ts';
 import { JWT_AUTHN, RBAC, RBAC_ROUTE, RULE_FILTER } from './filter-names.ts';
 import { quote } from './path-matchers.ts';
@@ -148,6 +148,13 @@ function accessToken(headers: readonly ClaimHeader[]): Block[] {
     jwsHeader(['kid'], { string_match: regex('.+') }),
     anyOf([not(jwsHeader(['typ'], PRESENT)), jwsHeader(['typ'], { string_match: regex(`(?i)(?:${TYPES})`) })]),
     not(anyOf(FORBIDDEN_MEMBERS.map((member) => jwsHeader([member], PRESENT)))),
+    ...accessTokenClaims(headers),
+  ];
+}
+
+/** The claims alone, also where another's jwt_authn has left them. */
+function accessTokenClaims(headers: readonly ClaimHeader[]): Block[] {
+  return [
     payload(['client_id'], { string_match: regex('.+') }),
     absentOr(['sub'], { string_match: regex('(?s).*') }),
     payload(['exp'], TIME),
@@ -156,6 +163,12 @@ function accessToken(headers: readonly ClaimHeader[]): Block[] {
     not(anyOf(FOREIGN_CLAIMS.map((claim) => payload([claim], PRESENT)))),
     ...headers.map(plainOrAbsent),
   ];
+}
+
+/** What jwt_authn has verified for this issuer, and is no access token that the authorizer would take. */
+export function notTaken({ issuer, headers }: PlannedTokens): Block {
+  const oneToken = header('authorization', regex(`Bearer ${PART}\\.${PART}\\.[A-Za-z0-9_-]+`));
+  return allOf([payload(['iss'], text(issuer)), not(allOf([oneToken, ...accessTokenClaims(headers)]))]);
 }
 
 const TYPES = TOKEN_TYPES.map(quote).join('|');

@@ -4,12 +4,14 @@
 import { grpcReading } from '../envoy/filters.ts';
 import { earlyHeaderMutations, trailerStripping } from '../envoy/header-stripping.ts';
 import { localReplyConfig, NO_STORE, problemBody, setHeader } from '../envoy/local-replies.ts';
+import { notTaken } from '../envoy/native-yes.ts';
 import { REFUSED } from '../envoy/routes.ts';
 import type { KubernetesObject } from '../kubernetes/manifest.ts';
-import type { Plan } from '../plan.ts';
+import type { Plan, PlannedTokens } from '../plan.ts';
 import { type Block, COMMENT } from '../yaml.ts';
 import { edgeCachePatches } from './edge-cache.ts';
 import { OBJECT_NAME, WITHOUT_TOKEN_NAME } from './names.ts';
+import { withoutIdentity } from './open-rules.ts';
 import type { Workload } from './workload.ts';
 
 export function guard(workload: Workload, plan: Plan, publicUrl: string): KubernetesObject {
@@ -41,6 +43,13 @@ export function guard(workload: Workload, plan: Plan, publicUrl: string): Kubern
         // What is inserted later comes first.
         { applyTo: 'HTTP_FILTER', match: at(), patch: { operation: 'INSERT_FIRST', value: trailerStripping(plan) } },
         { applyTo: 'HTTP_FILTER', match: at(), patch: { operation: 'INSERT_FIRST', value: refusing() } },
+        ...(plan.tokens && !plan.authorizer
+          ? [refusingTokens(plan.tokens), ...withoutIdentity(plan)].map((value) => ({
+              applyTo: 'HTTP_FILTER',
+              match: at('envoy.filters.http.router'),
+              patch: { operation: 'INSERT_BEFORE', value },
+            }))
+          : []),
         ...(plan.authorizer
           ? [
               {
@@ -90,14 +99,34 @@ function refusing(): Block {
     [COMMENT]: 'Before every other filter, and so before whatever could allow.',
     name: 'ory-envoy.guard',
     typed_config: {
-      '@type': 'type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC',
+      '@type': RBAC_TYPE,
       rules: { action: 'DENY', policies: Object.fromEntries(REASONS.map((reason) => [reason, refusedFor(reason)])) },
     },
   };
 }
 
+const RBAC_TYPE = 'type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC';
+
 const REASONS = ['path_ambiguous', 'no_rule'] as const;
 type Reason = (typeof REASONS)[number];
+
+const NOT_TAKEN = 'token_not_taken';
+
+/** Behind jwt_authn: for what a RequestAuthentication and an AuthorizationPolicy have no field. */
+function refusingTokens(tokens: PlannedTokens): Block {
+  return {
+    [COMMENT]:
+      'A token without an end, of another kind, beside a second one, or with claims that are no plain text in a header.',
+    name: 'ory-envoy.token',
+    typed_config: {
+      '@type': RBAC_TYPE,
+      rules: {
+        action: 'DENY',
+        policies: { [NOT_TAKEN]: { permissions: [{ any: true }], principals: [notTaken(tokens)] } },
+      },
+    },
+  };
+}
 
 function refusedFor(reason: Reason): Block {
   return {
@@ -139,6 +168,11 @@ function withoutToken({ authorizer, tokens }: Plan, { namespace }: Workload, pub
       status_code: 401,
       headers_to_add: [NO_STORE, setHeader('www-authenticate', `Bearer realm="${publicUrl}"`)],
       body_format_override: problemBody('credential_missing'),
+    },
+    {
+      filter: detailed(`response.code_details == 'rbac_access_denied_matched_policy[${NOT_TAKEN}]'`),
+      status_code: 401,
+      headers_to_add: [NO_STORE, setHeader('www-authenticate', `Bearer realm="${publicUrl}", error="invalid_token"`)],
     },
   ];
 }
