@@ -27,7 +27,7 @@ export async function madeSession({ ports }: RunningBacking, id: string): Promis
 }
 
 /** Claims of an access token as Hydra makes one; those that are given take their place, undefined ones are left out. */
-export function claimsOf({ ports }: RunningBacking, claims: Readonly<Record<string, unknown>> = {}): object {
+function claimsOf({ ports }: RunningBacking, claims: Readonly<Record<string, unknown>> = {}): object {
   const now = Math.floor(Date.now() / 1_000);
   const usual = {
     iss: `http://127.0.0.1:${ports.ory}`,

@@ -2,7 +2,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import type { Case } from '../../src/cli/cases/case.ts';
 import type { SeenVerdict } from '../../src/cli/cases/verdict.ts';
-import { ABILITIES_OF, type Abilities } from '../../src/generate/abilities.ts';
+import { ABILITIES_OF, type Abilities, type Feature } from '../../src/generate/abilities.ts';
 import { type Cell, cellOf } from './cell.ts';
 import { type Entry, judged, matrixText, unshown } from './matrix.ts';
 
@@ -23,7 +23,7 @@ const PASS: Cell = { kind: 'pass', words: 'ours' };
 
 function entry(found: Entry['found'], more: Partial<Entry> = {}): Entry {
   const place = { sheet: 's', case: 'c', column: 'oathkeeper', target: 'oathkeeper' } as const;
-  return { ...place, needs: new Set(['redirect']), anyWords: false, found, ...more };
+  return { ...place, needs: new Set(['redirect']), anyWords: false, apart: undefined, found, ...more };
 }
 
 describe('a case that differs', () => {
@@ -39,6 +39,12 @@ describe('a case that differs', () => {
   it('is a fault where it lets somebody in, whatever is missing', () => {
     expect(judged(entry(LENIENT)).kind).toBe('fault');
     expect(judged(entry(LENIENT, { case: 'a gap', target: 'envoy' })).kind).toBe('fault');
+  });
+
+  it('is not supported where whoever is asked is away, unless it lets somebody in', () => {
+    const away = { apart: 'it asks', needs: new Set<Feature>() };
+    expect(judged(entry(DIFFERS, away))).toEqual({ kind: 'not supported', reason: 'it asks' });
+    expect(judged(entry(LENIENT, away)).kind).toBe('fault');
   });
 
   it('and is a known gap where it stands in the list', () => {

@@ -3,7 +3,7 @@
 import { ABILITIES_OF, type Abilities, type Feature } from '../../src/generate/abilities.ts';
 import { GAPS, type Gap } from '../../src/generate/gaps.ts';
 import type { Target } from '../../src/generate/target.ts';
-import type { Cell } from './cell.ts';
+import type { Found } from './run.ts';
 
 /** A case on a target. */
 export interface Entry {
@@ -14,7 +14,9 @@ export interface Entry {
   readonly needs: ReadonlySet<Feature>;
   /** Where refusals are expected in whatever words: the sheet's, or the case names no reason. */
   readonly anyWords: boolean;
-  readonly found: Cell | { readonly kind: 'refused'; readonly why: string };
+  /** Whoever is asked is away, and why the target then lets nobody in; undefined otherwise. */
+  readonly apart: string | undefined;
+  readonly found: Found;
 }
 
 /** What is written into the matrix. */
@@ -35,6 +37,7 @@ export function judged(entry: Entry): Judged {
   const gap = GAPS.find((one) => isGap(one, entry));
   if (gap) return { kind: 'not supported', reason: `KNOWN GAP: ${reasonText(gap)}` };
   if (found.lenient) return fault(entry, `${found.how}: a yes too many`);
+  if (entry.apart !== undefined) return { kind: 'not supported', reason: entry.apart };
   const reasons = [...entry.needs].flatMap((feature) => whyNot(abilities, feature));
   if (reasons.length === 0) return fault(entry, `${found.how}: nothing in the abilities explains it`);
   return { kind: 'not supported', reason: reasons.join('; ') };

@@ -3,11 +3,13 @@ import { startOathkeeperEdge } from '../oathkeeper/edge.ts';
 import { generated } from './generated.ts';
 import type { StartTarget } from './target.ts';
 
-export const startOathkeeper: StartTarget = ({ dir, policy }, port) =>
-  startOathkeeperEdge(policy, {
+export const startOathkeeper: StartTarget = async ({ dir, policy }, port) => {
+  const edge = await startOathkeeperEdge(policy, {
     port,
     generate: async (placed) => {
       const { files, err } = await generated({ dir, policy: placed }, 'oathkeeper');
       return { files, notes: [err] };
     },
   });
+  return { url: edge.url, endDecider: () => edge.oathkeeper.kill(), close: edge.close };
+};

@@ -51,36 +51,63 @@ export async function prepare(
   return { config, expected };
 }
 
-/** `refused`: what `generate` said where the target cannot express the policy. */
-export type Ran =
-  | { readonly kind: 'ran'; readonly cells: readonly Cell[] }
-  | { readonly kind: 'refused'; readonly why: string };
+/** What a case came to; or `generate` has refused its rule, or the whole policy, and said why. */
+export type Found = Cell | { readonly kind: 'refused'; readonly why: string };
 
+/** In the order of the cases. */
 export async function runColumn(
   column: Column,
   sheet: Sheet,
   prepared: Prepared,
   backing: RunningBacking,
-): Promise<Ran> {
-  const [port = 0] = await freePorts(1);
+): Promise<readonly Found[]> {
+  const start = startOf(column, sheet);
+  let refused: ReadonlyMap<string, string> = new Map();
   let edge: TargetEdge;
   try {
-    edge = await startOf(column, sheet)(backing, port);
+    edge = await start(backing, await freePort());
   } catch (error) {
-    if (error instanceof Refused) return { kind: 'refused', why: error.message };
-    throw error;
+    if (!(error instanceof Refused)) throw error;
+    refused = rulesInTheWay(error.message);
+    const rest = rulesOf(backing.policy).filter(({ name }) => !refused.has(name));
+    if (refused.size === 0 || rest.length === 0)
+      return prepared.expected.map(() => ({ kind: 'refused', why: error.message }));
+    // What the target can express it must do: requests that meet another rule come to the same without these.
+    edge = await start({ ...backing, policy: { ...backing.policy, rules: rest } }, await freePort());
   }
   const judge = createJudgeAt(new URL(edge.url), prepared.config, Date.now(), readTargetAnswer);
+  const anyStatus = sheet.withoutAuthorizer === true && column.startAlone === undefined;
   try {
-    const cells: Cell[] = [];
-    const anyStatus = sheet.withoutAuthorizer === true && column.startAlone === undefined;
-    for (const { case: one, engine } of prepared.expected)
-      cells.push(cellOf(one, await judge.judge(one), { engine, anyStatus }));
-    return { kind: 'ran', cells };
+    if (sheet.deciderAway) await edge.endDecider?.();
+    const found: Found[] = [];
+    for (const { case: one, engine, rule } of prepared.expected) {
+      const why = rule && refused.get(rule.name);
+      found.push(
+        why === undefined ? cellOf(one, await judge.judge(one), { engine, anyStatus }) : { kind: 'refused', why },
+      );
+    }
+    return found;
   } finally {
     await judge.close();
     await edge.close();
   }
+}
+
+/** By the name of the rule, as the refusal lists them: `  orders: token.claims: why`. */
+function rulesInTheWay(message: string): ReadonlyMap<string, string> {
+  const all = new Map<string, string>();
+  for (const [, name = '', why = ''] of message.matchAll(/^ {2}([a-z0-9-]+): (.*)$/gm))
+    all.set(name, [...(all.has(name) ? [all.get(name)] : []), why].join('; '));
+  return all;
+}
+
+function rulesOf({ rules }: RunningBacking['policy']): readonly { readonly name: string }[] {
+  return (rules as readonly { readonly name: string }[] | undefined) ?? [];
+}
+
+async function freePort(): Promise<number> {
+  const [port = 0] = await freePorts(1);
+  return port;
 }
 
 function startOf({ start, startAlone }: Column, { withoutAuthorizer }: Sheet): StartTarget {

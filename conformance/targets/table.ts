@@ -23,8 +23,8 @@ export interface Sheet {
   readonly withoutAuthorizer?: true;
   /** Of the cases in the file; default all. */
   readonly only?: (one: Case) => boolean;
-  /** Before the cases. */
-  readonly prepare?: (backing: RunningBacking) => Promise<void>;
+  /** Whoever is asked is ended before the cases. */
+  readonly deciderAway?: true;
   /** Values of `${NAME}` in the cases. */
   readonly env?: (backing: RunningBacking) => Promise<Readonly<Record<string, string>>>;
 }
@@ -33,6 +33,8 @@ export interface Column {
   readonly name: string;
   readonly target: Target;
   readonly start: StartTarget;
+  /** Why nothing but what is open passes without whoever is asked, in a sentence's words. */
+  readonly apart?: string;
   /** With nobody to ask, where that has to be asked for. */
   readonly startAlone?: StartTarget;
 }
@@ -78,7 +80,7 @@ export const SHEETS: readonly Sheet[] = [
     policy: textTokens,
     cases: here('cases/tokens.cases.yaml'),
     only: (one) => isOfText(one) && one.expect.status === 200,
-    prepare: (backing) => backing.endAuthorizer(),
+    deciderAway: true,
   },
   {
     name: 'sessions and tokens, without claims',
@@ -108,7 +110,7 @@ export const SHEETS: readonly Sheet[] = [
     policy: policy('cases/overlap.yaml'),
     cases: here('cases/authorizer-down.cases.yaml'),
     edgeAlone: true,
-    prepare: (backing) => backing.endAuthorizer(),
+    deciderAway: true,
   },
 ];
 
@@ -128,5 +130,10 @@ export const COLUMNS: readonly Column[] = [
   { name: 'istio sidecar', target: 'istio', start: startIstioSidecar },
   { name: 'istio gateway', target: 'istio', start: startIstioGateway },
   { name: 'envoy-gateway', target: 'envoy-gateway', start: startEnvoyGateway },
-  { name: 'oathkeeper', target: 'oathkeeper', start: startOathkeeper },
+  {
+    name: 'oathkeeper',
+    target: 'oathkeeper',
+    start: startOathkeeper,
+    apart: 'Envoy asks Oathkeeper about every rule that is not open',
+  },
 ];

@@ -21,6 +21,8 @@ export interface Backing {
 export interface TargetEdge {
   /** Where clients reach it: scheme, host and port. */
   readonly url: string;
+  /** Where somebody else than the backing's authorizer is asked: ends it. */
+  endDecider?(): Promise<void>;
   close(): Promise<void>;
 }
 

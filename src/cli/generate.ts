@@ -90,13 +90,14 @@ export async function generate(target: string, options: GenerateOptions): Promis
   const source = { text, file: basename(options.config) };
   const input: Input = { config, source, options, version };
   const emitter = EMITTERS[target];
+  // Also for its plan: what cannot be generated has none.
+  const { files, notes } = emitter.generate(input);
   if (options.plan) {
     const plan = emitter.plan(input);
     process.stdout.write(options.json ? `${JSON.stringify(planJson(plan))}\n` : planText(plan));
     return;
   }
   if (options.json) throw new UserError('--json goes with --plan: what is generated is YAML', 2);
-  const { files, notes } = emitter.generate(input);
   for (const note of notes) process.stderr.write(`${note}\n`);
   if (options.output === undefined) process.stdout.write(oneStream(files));
   else writeFiles(options.output, files);
@@ -115,7 +116,7 @@ function writeFiles(folder: string, files: ReadonlyMap<string, string>): void {
 function mustFit(target: Target, options: GenerateOptions): void {
   for (const { key, flag, targets } of FOR) {
     if (options[key] !== undefined && !targets.includes(target))
-      throw new UserError(`${flag} is for ${targets.join(' and ')}, not for ${target}: leave it out`, 2);
+      throw new UserError(`${flag} is for ${targets.join(', ')} alone, and not for ${target}: leave it out`, 2);
   }
   if (!options.authorizer && target !== 'envoy')
     throw new UserError(`--no-authorizer is for envoy, not for ${target}: leave it out`, 2);

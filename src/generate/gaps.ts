@@ -33,4 +33,10 @@ export const GAPS: readonly Gap[] = [
     lenient: true,
     why: 'RequestAuthentication has no field that asks for an end; only the issuer could sign such a token, and Hydra signs none',
   },
+  {
+    target: 'oathkeeper',
+    case: 'both, by a session that is none and a token',
+    lenient: false,
+    why: 'an authenticator that refuses what it finds ends it: a bad session is refused, whatever token is beside it',
+  },
 ];

@@ -46,6 +46,27 @@ describe('docs/oathkeeper.md', () => {
   });
 });
 
+it('the key of a project reaches Hydra from the environment, as docs/oathkeeper.md has it', async () => {
+  const [, name = '', value = ''] = /export (AUTHENTICATORS_\w+)="(.*)"$/m.exec(page('oathkeeper.md')) ?? [];
+  const ory = await startScriptedOry();
+  const env = { [name]: value.replaceAll('\\"', '"').replace('$ORY_API_KEY', 'ory_pat_canary') };
+  const edge = await startOathkeeperEdge(
+    {
+      ory: { url: ory.url, api_key: 'ory_pat_of-the-file', hydra: { issuer: ory.issuer } },
+      tokens: { audiences: ['a'] },
+      rules: [{ name: 'api', match: { path: '/**' }, require: { token: {} } }],
+      edge: { upstream: ory.url },
+    },
+    { env },
+  );
+  const answer = await send(edge.url, 'HTTP/1.1', { headers: [['Authorization', 'Bearer ory_at_x']] });
+  await edge.close();
+  await ory.close();
+  expect(answer.status).toBe(401);
+  const [asked] = ory.askedFor('/admin/oauth2/introspect');
+  expect(asked?.headers).toContainEqual(['authorization', 'Bearer ory_pat_canary']);
+});
+
 describe('docs/from-oathkeeper.md', () => {
   let ory: ScriptedOry;
   let app: App;

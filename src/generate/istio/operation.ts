@@ -41,7 +41,7 @@ export function pathsInside(glob: PathGlob): string[] {
 }
 
 /** Values that match at least what the glob matches; undefined where nothing less than every path does. */
-export function pathsOutside(glob: PathGlob): string[] | undefined {
+function pathsOutside(glob: PathGlob): string[] | undefined {
   const plain = plainSegments(glob);
   const path = `/${plain.join('/')}`;
   if (plain.length === glob.segments.length) {
@@ -52,13 +52,13 @@ export function pathsOutside(glob: PathGlob): string[] | undefined {
 }
 
 /** A port that is not digits is refused before (guard.ts). What has a pattern and a port is left out. */
-export function hostsInside({ exact, suffix }: HostPattern): string[] {
+function hostsInside({ exact, suffix }: HostPattern): string[] {
   if (exact === undefined) return [`*${suffix}`, `*${suffix}.`];
   return exact.startsWith('[') ? [exact, `${exact}:*`] : [exact, `${exact}:*`, `${exact}.`, `${exact}.:*`];
 }
 
 /** Undefined where nothing less than every host does: a suffix has no way to say "and any port". */
-export function hostsOutside(host: HostPattern | undefined): string[] | undefined {
+function hostsOutside(host: HostPattern | undefined): string[] | undefined {
   return host?.exact === undefined ? undefined : hostsInside(host);
 }
 

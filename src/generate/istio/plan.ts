@@ -5,7 +5,7 @@ import type { Config, Rule } from '../../config/config.ts';
 import { formatDuration } from '../../config/duration.ts';
 import { makeEitherPlan, type Plan } from '../plan.ts';
 import { regions } from './native.ts';
-import { isExact, pathsInside, pathsOutside } from './operation.ts';
+import { isExact, outside, pathsInside } from './operation.ts';
 import { overlap } from './overlap.ts';
 
 /** `edgeCache`: whether the EnvoyFilter that remembers is wanted. */
@@ -18,11 +18,13 @@ function eitherPlan(config: Config): Plan {
   const native = makeEitherPlan(config, nativeObstacle);
   const tangled = !native.authorizer && regions(native.rules) === undefined;
   if (!native.authorizer && !tangled) return native;
-  return makeEitherPlan(config, (rule) =>
+  const asked = makeEitherPlan(config, (rule) =>
     rule.access.kind === 'anyone'
       ? openObstacle(rule, config)
       : (nativeObstacle(rule, config) ?? (tangled ? TANGLED : MIXED)),
   );
+  // Where every rule is open, what Istio cannot name of them is asked about all the same.
+  return { ...asked, authorizer: true };
 }
 
 const MIXED =
@@ -75,7 +77,7 @@ function headerObstacle({ identityHeaders }: Config): string | undefined {
 function openObstacle(rule: Rule, { rules }: Config): string | undefined {
   if (pathsInside(rule.path).length === 0)
     return 'its path has a character with two spellings, and an AuthorizationPolicy knows no expressions';
-  const before = askedBefore(rule, rules).find(({ path }) => pathsOutside(path) === undefined);
+  const before = askedBefore(rule, rules).find((other) => Object.keys(outside(other)).length === 0);
   return (
     before &&
     `the rule ${before.name} comes first, and an AuthorizationPolicy has no way to say which part it leaves to this one`
@@ -83,7 +85,7 @@ function openObstacle(rule: Rule, { rules }: Config): string | undefined {
 }
 
 /** Rules that come first where both match, and that are not open. */
-export function askedBefore(rule: Rule, rules: readonly Rule[]): Rule[] {
+function askedBefore(rule: Rule, rules: readonly Rule[]): Rule[] {
   const earlier = rules.slice(0, rules.indexOf(rule));
   return earlier.filter((other) => other.access.kind !== 'anyone' && overlap(other, rule));
 }

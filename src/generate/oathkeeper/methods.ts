@@ -1,7 +1,7 @@
 // Which methods a rule of Oathkeeper names, and which earlier rules it has to leave to them. No I/O.
 import type { Rule } from '../../config/config.ts';
+import { overlap } from '../../config/overlap.ts';
 import { hostCovers, pathCovers } from '../../config/pattern.ts';
-import { overlap } from './url-pattern.ts';
 
 /** Oathkeeper has no word for every method: those of IANA's registry, without CONNECT and PRI, which nobody routes. */
 const METHODS: readonly string[] = [

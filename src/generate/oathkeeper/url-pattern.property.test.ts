@@ -9,7 +9,7 @@ import type { Rule } from '../../config/config.ts';
 import { parseHostPattern, parsePathGlob } from '../../config/pattern.ts';
 import { saidSeed } from '../../testing/seed.ts';
 import { allMethods, methodGroups } from './methods.ts';
-import { matchUrl, overlap } from './url-pattern.ts';
+import { matchUrl } from './url-pattern.ts';
 
 const segment = fc.constantFrom(
   'a',
@@ -111,16 +111,4 @@ test('a request has the access rule of the first match, or none', () => {
     { numRuns: 500 },
   );
   expect(found, saidSeed()).toBeGreaterThan(200);
-});
-
-test('two patterns overlap where some request matches both', () => {
-  fc.assert(
-    fc.property(rules, asked, (all, { host, path }) => {
-      const normal = normalise(request({ method: 'GET', host, path: asBytes(path) }));
-      if (!normal) return;
-      const matching = all.filter((rule) => createFindRule([{ ...rule, methods: undefined }])(normal) !== undefined);
-      for (const one of matching) for (const other of matching) expect(overlap(one, other)).toBe(true);
-    }),
-    { numRuns: 500 },
-  );
 });

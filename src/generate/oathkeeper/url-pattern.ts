@@ -52,27 +52,3 @@ function decoded(segment: string, source: string): string {
 function quote(text: string): string {
   return text.replace(/[\\.+*?()|[\]{}^$]/g, '\\$&').replace(/[<>]/g, (sign) => (sign === '<' ? '\\x3C' : '\\x3E'));
 }
-
-/** Whether some request matches both. */
-export function overlap(a: Pattern, b: Pattern): boolean {
-  return hostsOverlap(a.host, b.host) && pathsOverlap(a.path, b.path);
-}
-
-function hostsOverlap(a: HostPattern | undefined, b: HostPattern | undefined): boolean {
-  if (!a || !b) return true;
-  if (a.exact !== undefined && b.exact !== undefined) return a.exact === b.exact;
-  const [one, other] = [a.exact ?? a.suffix ?? '', b.exact ?? b.suffix ?? ''];
-  if (a.exact !== undefined) return one.endsWith(other);
-  if (b.exact !== undefined) return other.endsWith(one);
-  return one.endsWith(other) || other.endsWith(one);
-}
-
-function pathsOverlap(a: PathGlob, b: PathGlob): boolean {
-  const common = Math.min(a.segments.length, b.segments.length);
-  for (let i = 0; i < common; i++) {
-    const [one, other] = [a.segments[i], b.segments[i]];
-    if (one === ANY ? other === '' : other === ANY ? one === '' : one !== other) return false;
-  }
-  if (a.segments.length === b.segments.length) return true;
-  return a.segments.length < b.segments.length ? a.rest : b.rest;
-}
