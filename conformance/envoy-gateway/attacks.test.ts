@@ -173,6 +173,14 @@ describe('a request with two readings', () => {
       expect((await send(get('/public/1', [], host))).reached, host).toBe(false);
   });
 
+  test('is a host that is told in two places', async () => {
+    const absolute = get('http://inner.test/public/1');
+    expect(await send(absolute)).toMatchObject({ asked: true, reached: false });
+    expect((await send(get('/public/1', ['host: inner.test']))).reached).toBe(false);
+    const hidden = await send(get('/public/1', ['x-host: inner.test', 'x-forwarded-host: inner.test']));
+    expect(headerOf(echoed(hidden), 'x-forwarded-host')).toEqual([]);
+  });
+
   test('is a method that no rule can name', async () => {
     for (const method of ['delete', 'Delete', 'dELETE', 'GETX', 'PROPFIND'])
       expect((await send(get('/public/1', [], 'app.test', method))).reached, method).toBe(false);

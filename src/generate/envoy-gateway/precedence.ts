@@ -1,6 +1,7 @@
 // The order of the file as Gateway API's own order of precedence, so that it holds in whatever order a gateway puts the
 // rules of its HTTPRoutes: by the kind of the path and its length (EnvoyProxy.spec.preserveRouteOrder or not). No I/O.
-import { ANY, type HostPattern, type PathGlob } from '../../config/pattern.ts';
+import { overlap } from '../../config/overlap.ts';
+import type { Matched } from '../../config/rule-index.ts';
 import { GenerateError } from '../generate-error.ts';
 import type { PathMatch, RouteMatch } from './matches.ts';
 
@@ -10,13 +11,7 @@ export interface Ranked {
   readonly name: string;
   readonly match: RouteMatch;
   /** What it is for; undefined: everything. */
-  readonly region: Region | undefined;
-}
-
-interface Region {
-  readonly host: HostPattern | undefined;
-  readonly path: PathGlob;
-  readonly methods: readonly string[] | undefined;
+  readonly region: Matched | undefined;
 }
 
 /** Of a path in an HTTPRoute; what is refused first has the longest. */
@@ -29,7 +24,7 @@ const MAX_VALUE = 1_000;
 export function inOrder(rules: readonly Ranked[]): PathMatch[] {
   const paths: PathMatch[] = [];
   for (const [i, rule] of [...rules.entries()].reverse()) {
-    const later = rules.slice(i + 1).flatMap((other, j) => (overlap(rule, other) ? (paths[i + 1 + j] ?? []) : []));
+    const later = rules.slice(i + 1).flatMap((other, j) => (meet(rule, other) ? (paths[i + 1 + j] ?? []) : []));
     paths[i] = before(rule, later);
   }
   return paths;
@@ -62,32 +57,6 @@ function prefixRegex(prefix: string): string {
   return prefix === '/' ? '/.*' : `${prefix.replaceAll('.', '\\.')}(?:/.*)?`;
 }
 
-function overlap(a: Ranked, b: Ranked): boolean {
-  if (!a.region || !b.region) return true;
-  return (
-    methodsOverlap(a.region.methods, b.region.methods) &&
-    hostsOverlap(a.region.host, b.region.host) &&
-    pathsOverlap(a.region.path, b.region.path)
-  );
-}
-
-function methodsOverlap(a: readonly string[] | undefined, b: readonly string[] | undefined): boolean {
-  return !a || !b || a.some((method) => b.includes(method));
-}
-
-function hostsOverlap(a: HostPattern | undefined, b: HostPattern | undefined): boolean {
-  if (!a || !b) return true;
-  if (a.exact !== undefined && b.exact !== undefined) return a.exact === b.exact;
-  const [x, y] = [a.exact ?? a.suffix ?? '', b.exact ?? b.suffix ?? ''];
-  return x.endsWith(y) || y.endsWith(x);
-}
-
-function pathsOverlap(a: PathGlob, b: PathGlob): boolean {
-  const shared = Math.min(a.segments.length, b.segments.length);
-  for (let i = 0; i < shared; i++) {
-    const [x, y] = [a.segments[i], b.segments[i]];
-    if (x !== ANY && y !== ANY && x !== y) return false;
-  }
-  if (a.segments.length === b.segments.length) return true;
-  return a.segments.length < b.segments.length ? a.rest : b.rest;
+function meet({ region: one }: Ranked, { region: other }: Ranked): boolean {
+  return !one || !other || overlap(one, other);
 }
