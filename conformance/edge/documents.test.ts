@@ -35,7 +35,7 @@ function here(text: string): string {
 }
 
 describe('the files that the documents show', () => {
-  it('are all of them', () => expect([examples.length, inPages.length]).toEqual([10, 7]));
+  it('are all of them', () => expect([examples.length, inPages.length]).toEqual([11, 7]));
 
   it.each([...examples, ...inPages])('%s is valid and runs in a real Envoy', async (name, text) => {
     parseConfig(text, name, { env: ENV });

@@ -7,11 +7,11 @@ import type { Manifest } from './manifest.ts';
 import type { PolicySource } from './options.ts';
 
 export const AUTHORIZER_NAME = 'ory-envoy';
-export const HTTP_PORT = 9191;
+const HTTP_PORT = 9191;
 export const GRPC_PORT = 9192;
 const ADMIN_PORT = 9193;
 /** Values of `${NAME}` in the policy come from keys of this Secret. */
-export const SECRET_NAME = 'ory-envoy';
+const SECRET_NAME = 'ory-envoy';
 const CONFIG_FILE = 'ory-envoy.yaml';
 const FILE = 'authorizer.yaml';
 
