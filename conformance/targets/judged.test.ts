@@ -12,7 +12,7 @@ vi.mock('../../src/generate/gaps.ts', () => ({
   ],
 }));
 
-const envoy = ABILITIES_OF.envoy as Abilities;
+const envoy = ABILITIES_OF.envoy;
 Object.assign(ABILITIES_OF, {
   oathkeeper: { ...envoy, redirect: { kind: 'unsupported', why: 'it sends nobody back' } } satisfies Abilities,
 });

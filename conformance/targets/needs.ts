@@ -53,5 +53,5 @@ function* ofAnswer({ expect: { reason, status } }: Case): Generator<Feature> {
 }
 
 function spelled(name: string): string {
-  return name.replace(/[^a-z0-9]/g, '-');
+  return name.toLowerCase().replace(/[^a-z0-9]/g, '-');
 }

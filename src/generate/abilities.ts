@@ -1,5 +1,5 @@
-// What each target can do by itself, what it asks the authorizer about, and what it cannot do at all: emitters, plans and
-// the reference page read one table. No I/O.
+// What each target can do by itself, what it asks the authorizer about, and what it cannot do at all. The reference page is
+// made of these tables, and the matrix of conformance/targets/ holds them to what real edges do. No I/O.
 import { ENVOY_ABILITIES } from './envoy/abilities.ts';
 import { ENVOY_GATEWAY_ABILITIES } from './envoy-gateway/abilities.ts';
 import { ISTIO_ABILITIES } from './istio/abilities.ts';
@@ -43,7 +43,7 @@ export type Support =
 
 export type Abilities = Readonly<Record<Feature, Support>>;
 
-export const ABILITIES_OF: Partial<Readonly<Record<Target, Abilities>>> = {
+export const ABILITIES_OF: Readonly<Record<Target, Abilities>> = {
   envoy: ENVOY_ABILITIES,
   'envoy-gateway': ENVOY_GATEWAY_ABILITIES,
   istio: ISTIO_ABILITIES,

@@ -1,4 +1,4 @@
-// The reference page of what each target can do, made from the tables that emitters and plans read. No I/O.
+// The reference page of what each target can do, made from the tables of abilities. No I/O.
 import { ABILITIES_OF, type Abilities, FEATURES, type Feature, type Support } from './abilities.ts';
 import { GAPS, type Gap } from './gaps.ts';
 import { TARGETS, type Target, VERSIONS } from './target.ts';
@@ -14,27 +14,24 @@ const FEATURE_NAMES = Object.keys(FEATURES) as Feature[];
 
 /** Markdown, with a final line feed. */
 export function targetsPage(): string {
-  const known = TARGETS.flatMap((target) => {
-    const abilities = ABILITIES_OF[target];
-    return abilities ? [{ target, abilities }] : [];
-  });
+  const known = TARGETS.map((target) => ({ target, abilities: ABILITIES_OF[target] }));
   const names = known.map(({ target }) => `[${VERSIONS[target].of}](${PAGE_OF[target]})`);
   const rows = FEATURE_NAMES.map(
     (feature) => `| ${FEATURES[feature]} | ${known.map(({ abilities }) => word(abilities[feature])).join(' | ')} |`,
   );
   return `# What each target can do
 
-Made from the tables that \`generate\` goes by (\`npm run targets\`). [which-target.md](which-target.md) says which one to take; \`generate TARGET --plan\` says of your own rules which are native and which are asked.
+Made from the tables of abilities beside each emitter (\`npm run targets\`). [which-target.md](which-target.md) says which one to take; \`generate TARGET --plan\` says of your own rules which are native and which are asked.
 
 - **native**: the gateway does it by itself.
 - **asked**: the authorizer does it; nothing is lost but the time of asking.
-- **no**: it is not to be had there, and the table of the target says what happens instead: \`generate\` refuses the policy (exit code 2, with the rule and the reason), or more is refused. Nobody is let in by it; where that is not so, it is a known gap, and stands in a table of its own.
+- **no**: it is not to be had there, and the table of the target says what happens instead: \`generate\` refuses the policy (exit code 2, with the rule and the reason), more is refused, or, with a note, it is left to you. Where a case shows that more is let through, it is a known gap, and stands in a table of its own.
 
 | | ${names.join(' | ')} |
 |---|${known.map(() => '---|').join('')}
 ${rows.join('\n')}
 
-That is not only written here: \`npm test\` runs one table of cases on every target, each driven by its own translator or control plane, and every difference must have its reason in these tables ([the matrix](../conformance/targets/matrix.txt)). What is said not to be there and is, fails as well.
+That is not only written here: \`npm test\` runs one table of cases on every target, each driven by its own translator or control plane, and every difference must have its reason in these tables ([the matrix](../conformance/targets/matrix.txt)). What is said not to be there and passes, fails as well, wherever a case is about it: none is about what Envoy remembers, revocations, new keys, \`edge.ory_path\` and upstreams, which the suites of each target show (conformance/README.md).
 
 ${known.map(section).join('\n')}`;
 }

@@ -32,7 +32,7 @@ export const ENVOY_GATEWAY_ABILITIES: Abilities = {
   key_rotation: {
     kind: 'unsupported',
     why: 'the keys are fetched once a minute, and a token of a newer one is refused until then',
-    issue: 'envoyproxy/gateway#6520',
+    issue: 'envoyproxy/gateway#4180',
   },
   ory_path: { kind: 'unsupported', why: 'its routes have no field that makes the cookies of Ory the edge’s own' },
   upstreams: { kind: 'native', how: 'Services, Backends outside of the cluster, BackendTLSPolicies' },

@@ -91,7 +91,9 @@ describe('the stream', () => {
 function changedLines(before: string, after: string): string[] {
   const [a, b] = [before.split('\n'), after.split('\n')];
   expect(a.length).toBe(b.length);
-  return a.filter((line, i) => line !== b[i]);
+  const changed = a.filter((line, i) => line !== b[i]);
+  expect(changed).not.toEqual([]);
+  return changed;
 }
 
 describe('what is asked and what is judged natively', () => {
