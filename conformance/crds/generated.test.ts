@@ -44,6 +44,8 @@ const WAYS = [
   { target: 'envoy-gateway', flags: ['--namespace', 'edge'], versions: [gateway.newest] },
 ] as const;
 
+const NOTHING_TO_REMEMBER = /--edge-cache: (?:nothing is remembered here|this policy asks nobody)/;
+
 describe.each(WAYS)('generate $target $flags', ({ target, flags, versions }) => {
   it.each(versions)('for %s', async (version) => {
     const refused: string[] = [];
@@ -57,7 +59,7 @@ describe.each(WAYS)('generate $target $flags', ({ target, flags, versions }) => 
       }
     }
     // The one reason: there is nothing to remember.
-    expect(refused.filter((text) => !text.includes('--edge-cache: nothing is remembered here'))).toEqual([]);
+    expect(refused.filter((text) => !NOTHING_TO_REMEMBER.test(text))).toEqual([]);
     const checked = await checkObjects(streams.join('---\n'));
     expect(checked.filter(({ faults }) => faults.length > 0)).toEqual([]);
     expect(checked.length).toBeGreaterThan(3 * streams.length);
