@@ -2,6 +2,7 @@
 import { isIP } from 'node:net';
 import type { Config, Rule } from '../../config/config.ts';
 import { formatDuration } from '../../config/duration.ts';
+import { DEFAULT_SKEW_MS } from '../envoy/jwt-authn.ts';
 import { makeEitherPlan, type Plan } from '../plan.ts';
 import { isBefore, type Version } from '../target.ts';
 import { isGatewayMethod } from './matches.ts';
@@ -17,8 +18,6 @@ export function envoyGatewayPlan(config: Config, version: Version): Plan {
 const CEL_SINCE: Version = [1, 9, 0];
 /** Of a provider (SecurityPolicy). */
 const MAX_AUDIENCES = 8;
-/** jwt_authn's own, which Envoy Gateway cannot set. */
-const SKEW_MS = 60_000;
 
 function obstacle(rule: Rule, config: Config, version: Version): string | undefined {
   const { methods, path, access } = rule;
@@ -32,8 +31,8 @@ function tokenObstacle(rule: Rule, config: Config, version: Version): string | u
   const { tokens, identityHeaders } = config;
   if (isBefore(version, CEL_SINCE)) return 'Envoy Gateway tells access tokens from others since 1.9 only (CEL)';
   if (rule.corsOrigins) return 'cors: a preflight has no token, and a page may read a denial';
-  if (tokens && tokens.clockSkewMs > SKEW_MS)
-    return `Envoy Gateway takes tokens for ${formatDuration(SKEW_MS)} after their end, and tokens.clock_skew is more`;
+  if (tokens && tokens.clockSkewMs > DEFAULT_SKEW_MS)
+    return `Envoy Gateway takes tokens for ${formatDuration(DEFAULT_SKEW_MS)} after their end, and tokens.clock_skew is more`;
   if (tokens && isHttpsAddress(new URL(tokens.jwksUrl)))
     return 'Envoy Gateway verifies a certificate by name, and the issuer’s keys are at an address';
   const several = identityHeaders.find(({ sources }) => sources.filter(({ kind }) => kind === 'token').length > 1);

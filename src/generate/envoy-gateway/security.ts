@@ -1,6 +1,7 @@
 // The SecurityPolicies: one for the HTTPRoutes as a whole, which asks or refuses, and one for each rule that the gateway
 // judges by itself. A rule whose own policy gets lost so stays guarded. No I/O.
 import type { Config } from '../../config/config.ts';
+import { checkTimeoutMs } from '../envoy/filters.ts';
 import { AUTHORIZER_NAME, GRPC_PORT } from '../kubernetes/authorizer.ts';
 import type { KubernetesObject, Manifest } from '../kubernetes/manifest.ts';
 import { Names } from '../kubernetes/names.ts';
@@ -60,26 +61,21 @@ function nativeSpec({ rule, open }: Passage, config: Config): Block | undefined 
   return rule?.verdict.kind === 'enforced' ? tokens(rule, rule.verdict.yes.tokens, config) : undefined;
 }
 
-/**
- * Three calls to Ory (one for a session that was under way and came too early, the session's own, the token's) and some
- * room: the authorizer's own 503 says more than a timeout.
- */
-function asked({ oryTimeoutMs }: Config): Block {
-  const timeout = `${3 * oryTimeoutMs + 500}ms`;
+function asked(config: Config): Block {
+  const timeout = duration(checkTimeoutMs(config));
   return {
     extAuth: {
       failOpen: false,
       statusOnError: 503,
-      timeout: duration(timeout),
+      timeout,
       grpc: {
         backendRefs: [{ name: AUTHORIZER_NAME, port: GRPC_PORT }],
-        // A check changes nothing, so it may be asked twice.
         backendSettings: {
           retry: {
             numRetries: 1,
             retryOn: { triggers: ['connect-failure', 'refused-stream', 'reset'] },
-            // Envoy takes `maxInterval` for the bound of one try as well (1.40).
-            perRetry: { backOff: { baseInterval: '25ms', maxInterval: duration(timeout) } },
+            // As in `checkRetry` of a generated Envoy.
+            perRetry: { backOff: { baseInterval: '25ms', maxInterval: timeout } },
           },
         },
       },
@@ -88,8 +84,8 @@ function asked({ oryTimeoutMs }: Config): Block {
 }
 
 /** Gateway API takes at most five digits before a unit (GEP-2257). */
-function duration(ms: string): string {
-  return /^\d{1,5}ms$/.test(ms) ? ms : `${Math.ceil(Number.parseInt(ms, 10) / 1_000)}s`;
+function duration(ms: number): string {
+  return ms < 100_000 ? `${ms}ms` : `${Math.ceil(ms / 1_000)}s`;
 }
 
 function tokens(rule: PlannedRule, yes: readonly NativeToken[], config: Config): Block {

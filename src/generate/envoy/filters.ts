@@ -86,8 +86,13 @@ function extAuthz(config: Config, plan: Plan, transport: Transport): Block {
  * Three calls to Ory (one for a session that was under way and came too early, the session's own, the token's) and some
  * room: the authorizer's own 503 says more than a timeout.
  */
+export function checkTimeoutMs({ oryTimeoutMs }: Config): number {
+  return 3 * oryTimeoutMs + 500;
+}
+
+/** The same as Envoy writes durations. */
 export function checkTimeout(config: Config): string {
-  return seconds(3 * config.oryTimeoutMs + 500);
+  return seconds(checkTimeoutMs(config));
 }
 
 /** A check changes nothing, so it may be asked twice. */

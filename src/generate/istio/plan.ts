@@ -3,6 +3,7 @@
 // that it would erase the identity that the authorizer has set. No I/O.
 import type { Config, Rule } from '../../config/config.ts';
 import { formatDuration } from '../../config/duration.ts';
+import { DEFAULT_SKEW_MS } from '../envoy/jwt-authn.ts';
 import { makeEitherPlan, type Plan } from '../plan.ts';
 import { regions } from './native.ts';
 import { isExact, outside, pathsInside } from './operation.ts';
@@ -41,13 +42,10 @@ function nativeObstacle(rule: Rule, config: Config): string | undefined {
   return tokenObstacle(rule, config) ?? headerObstacle(config);
 }
 
-/** Istio has no field for it, and this is Envoy's own. */
-const CLOCK_SKEW_MS = 60_000;
-
 function tokenObstacle({ access, corsOrigins }: Rule, { tokens }: Config): string | undefined {
   if (corsOrigins) return 'cors: a preflight carries no token, and an AuthorizationPolicy cannot tell one';
-  if (tokens && tokens.clockSkewMs < CLOCK_SKEW_MS)
-    return `Istio takes tokens until ${formatDuration(CLOCK_SKEW_MS)} after their end, and tokens.clock_skew is less`;
+  if (tokens && tokens.clockSkewMs < DEFAULT_SKEW_MS)
+    return `Istio takes tokens until ${formatDuration(DEFAULT_SKEW_MS)} after their end, and tokens.clock_skew is less`;
   const requirements = access.kind === 'anyone' ? [] : access.anyOf.filter((one) => one.kind === 'token');
   for (const { audiences, scopes, claims } of requirements) {
     const typed = claims.find(({ value }) => typeof value !== 'string');
