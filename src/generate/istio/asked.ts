@@ -1,8 +1,9 @@
 // What is asked, as operations of a CUSTOM policy: everything but the open rules, seen more widely where it cannot be said
 // exactly. No I/O.
+
+import { overlap } from '../../config/overlap.ts';
 import type { PlannedRule } from '../plan.ts';
 import { inside, type Operation, outside } from './operation.ts';
-import { overlap } from './overlap.ts';
 
 export interface Asked {
   readonly operation: Operation;

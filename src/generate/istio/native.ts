@@ -1,8 +1,9 @@
 // Rules that Istio judges by itself, as rules of an ALLOW and a DENY policy. The first match wins here, and any match
 // there: from each rule the earlier ones are taken away. No I/O.
+
+import { overlap } from '../../config/overlap.ts';
 import type { PlannedRule } from '../plan.ts';
 import { inside, type Operation, without } from './operation.ts';
-import { overlap } from './overlap.ts';
 
 /** Of one rule: what it is the first to match. */
 export interface Region {

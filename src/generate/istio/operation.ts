@@ -1,7 +1,7 @@
 // What a rule matches, as an AuthorizationPolicy can say it: exact paths, prefixes, templates, and never an expression.
 // No I/O.
 import { ANY, type HostPattern, type PathGlob } from '../../config/pattern.ts';
-import type { Matched } from './overlap.ts';
+import type { Matched } from '../../config/rule-index.ts';
 
 /** `to.operation`. All fields that are there must hold. */
 export interface Operation {

@@ -3,11 +3,11 @@
 // that it would erase the identity that the authorizer has set. No I/O.
 import type { Config, Rule } from '../../config/config.ts';
 import { formatDuration } from '../../config/duration.ts';
+import { overlap } from '../../config/overlap.ts';
 import { DEFAULT_SKEW_MS } from '../envoy/jwt-authn.ts';
 import { makeEitherPlan, type Plan } from '../plan.ts';
 import { regions } from './native.ts';
 import { isExact, outside, pathsInside } from './operation.ts';
-import { overlap } from './overlap.ts';
 
 /** `edgeCache`: whether the EnvoyFilter that remembers is wanted. */
 export function makeIstioPlan(config: Config, { edgeCache }: { readonly edgeCache: boolean }): Plan {
