@@ -3,6 +3,7 @@
 import type { Case } from '../../src/cli/cases/case.ts';
 import type { Config, Rule, TokenRequirement } from '../../src/config/config.ts';
 import type { Feature } from '../../src/generate/abilities.ts';
+import { spelled } from './read.ts';
 
 /** @param rule that the case meets, as the engine found it */
 export function needsOf(one: Case, rule: Rule | undefined, config: Config): ReadonlySet<Feature> {
@@ -50,8 +51,4 @@ function* ofAnswer({ expect: { reason, status } }: Case): Generator<Feature> {
   if (reason === 'no_rule') yield 'first_match';
   if (status === 503) yield 'outage';
   if (status !== 200) yield 'problem_body';
-}
-
-function spelled(name: string): string {
-  return name.toLowerCase().replace(/[^a-z0-9]/g, '-');
 }

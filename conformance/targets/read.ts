@@ -57,6 +57,6 @@ function passed(seen: string, { identityHeaders }: EdgeWords): Outcome {
 }
 
 /** As an application sees it that cannot tell a hyphen from another sign. */
-function spelled(name: string): string {
+export function spelled(name: string): string {
   return name.toLowerCase().replace(/[^a-z0-9]/g, '-');
 }
