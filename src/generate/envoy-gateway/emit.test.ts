@@ -100,17 +100,29 @@ describe('what is asked and what is judged natively', () => {
   test('everything is asked about that has no policy of its own', () => {
     const policies = ofKind(objects(EVERYTHING), 'SecurityPolicy');
     const [whole, ...others] = policies;
-    expect(whole.spec.targetRefs).toEqual([
-      { group: 'gateway.networking.k8s.io', kind: 'HTTPRoute', name: 'ory-envoy' },
-    ]);
+    expect(whole.spec.targetRefs).toEqual([{ group: 'gateway.networking.k8s.io', kind: 'Gateway', name: 'ory-envoy' }]);
     expect(whole.spec.extAuth).toMatchObject({ failOpen: false, statusOnError: 503, timeout: '2000ms' });
-    for (const { spec } of others) {
-      expect(spec.targetRefs[0].sectionName).toMatch(/^[a-z]/);
-      expect(spec.extAuth).toBeUndefined();
-    }
-    expect(others.map(({ metadata: { name } }) => name)).toEqual(
+    for (const { spec } of others) expect(spec.targetRefs[0].sectionName).toMatch(/^[a-z]/);
+    const native = others.filter(({ spec }) => spec.extAuth === undefined);
+    expect(native.map(({ metadata: { name } }) => name)).toEqual(
       ['refused', 'assets', 'orders', 'partners', 'open'].map((name) => `ory-envoy-${name}`),
     );
+    for (const { spec } of others.filter((one) => !native.includes(one)))
+      expect(spec.extAuth).toEqual(whole.spec.extAuth);
+  });
+
+  test('each rule has a policy under its name, so that one that it had before does not stay', () => {
+    const all = objects(EVERYTHING);
+    const sections = ofKind(all, 'HTTPRoute').flatMap(({ metadata, spec }) =>
+      spec.rules.map(({ name }: Anything) => `${metadata.name} ${name}`),
+    );
+    const targets = ofKind(all, 'SecurityPolicy').map(({ spec: { targetRefs } }) => targetRefs);
+    expect(targets.slice(1).map(([only]) => `${only.name} ${only.sectionName}`)).toEqual(sections);
+  });
+
+  test('the policy of the whole comes before every route', () => {
+    const kinds = objects(EVERYTHING).map(({ kind }) => kind);
+    expect(kinds.indexOf('SecurityPolicy')).toBeLessThan(kinds.indexOf('HTTPRoute'));
   });
 
   test('without a rule to ask about nobody is asked, and what no policy is for is refused', () => {
@@ -175,10 +187,6 @@ describe('Kubernetes', () => {
     const text = `ory: { kratos: { public_url: https://k.test } }\nrules:\n${rules.join('\n')}\nedge: { upstream: http://a.b }\n`;
     const routes = ofKind(objects(text), 'HTTPRoute');
     expect(routes.map(({ spec }) => spec.rules.length)).toEqual([16, 16, 10]);
-    const [whole] = ofKind(objects(text), 'SecurityPolicy');
-    expect(whole.spec.targetRefs.map(({ name }: Anything) => name)).toEqual(
-      routes.map(({ metadata }) => metadata.name),
-    );
   });
 
   test('rules of names that Kubernetes does not take, or that the gateway’s own rules have, get others', () => {

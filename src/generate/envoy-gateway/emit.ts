@@ -12,7 +12,7 @@ import { gatewayManifests, gatewayPods, TLS_SECRET } from './gateway.ts';
 import { envoyGatewayPlan } from './plan.ts';
 import { refusalFilters } from './refusals.ts';
 import { httpRoutes, passages } from './routes.ts';
-import { securityPolicies } from './security.ts';
+import { gatewayPolicy, securityPolicies } from './security.ts';
 
 export interface EnvoyGatewayOptions extends KubernetesOptions {
   readonly version: Version;
@@ -30,6 +30,7 @@ export function generateEnvoyGateway(config: Config, options: EnvoyGatewayOption
   const everything: Manifest[] = [
     ...gatewayManifests(config, namespace),
     clientTrafficPolicy(config, plan, namespace, version),
+    gatewayPolicy(config, plan, namespace),
     ...httpRoutes(all, namespace, refTo),
     ...refusalFilters(
       all.flatMap(({ to }) => (to.kind === 'refused' ? [to.as] : [])),

@@ -201,7 +201,7 @@ function split(drafts: readonly Draft[]): Passage[] {
   return all;
 }
 
-export function routeNames(all: readonly Passage[]): string[] {
+function routeNames(all: readonly Passage[]): string[] {
   return [...new Set(all.map(({ route }) => route))];
 }
 

@@ -1,5 +1,5 @@
-// The SecurityPolicies: one for the HTTPRoutes as a whole, which asks or refuses, and one for each rule that the gateway
-// judges by itself. A rule whose own policy gets lost so stays guarded. No I/O.
+// The SecurityPolicies: one for the whole Gateway, which asks or refuses, whatever route is on it, and one for each rule
+// under its name, so that applying another policy leaves none of the one before in force. No I/O.
 import type { Config } from '../../config/config.ts';
 import { checkTimeoutMs } from '../envoy/filters.ts';
 import { AUTHORIZER_NAME, GRPC_PORT } from '../kubernetes/authorizer.ts';
@@ -7,34 +7,39 @@ import type { KubernetesObject, Manifest } from '../kubernetes/manifest.ts';
 import { Names } from '../kubernetes/names.ts';
 import type { NativeToken, Plan, PlannedRule } from '../plan.ts';
 import { type Block, COMMENT } from '../yaml.ts';
-import { EXTENSION_API, NAME, POLICY_FILE, routeRef } from './kinds.ts';
+import { EXTENSION_API, gatewayRef, NAME, POLICY_FILE, routeRef } from './kinds.ts';
 import { audiencesOf } from './plan.ts';
-import { type Passage, routeNames } from './routes.ts';
+import type { Passage } from './routes.ts';
 import { PROVIDER, tokenCondition } from './token-condition.ts';
 
 export function securityPolicies(all: readonly Passage[], config: Config, plan: Plan, namespace: string): Manifest[] {
-  const names = new Names();
-  const whole = names.give(NAME);
-  return [
-    policy(whole, namespace, plan.authorizer ? asked(config) : NOBODY, {
-      targets: routeNames(all).map((name) => routeRef(name)),
-      comment: plan.authorizer
-        ? 'Whatever no policy below is for is asked about, over gRPC: all headers reach the authorizer, and a cookie can go back.'
-        : 'Whatever no policy below is for is refused.',
-    }),
-    ...all.flatMap((passage) => {
-      const spec = nativeSpec(passage, config);
-      if (!spec) return [];
-      return [
-        policy(names.give(`${NAME}-${passage.section}`), namespace, spec, {
-          targets: [routeRef(passage.route, passage.section)],
-          comment: passage.rule
-            ? `Rule ${passage.rule.name}: ${passage.rule.native}.`
-            : 'The answer is the same for everybody.',
-        }),
-      ];
-    }),
-  ];
+  const names = new Names([NAME]);
+  return all.map((passage) => {
+    const native = nativeSpec(passage, config);
+    return policy(names.give(`${NAME}-${passage.section}`), namespace, native ?? standard(config, plan), {
+      targets: [routeRef(passage.route, passage.section)],
+      comment: commentOf(passage),
+    });
+  });
+}
+
+/** For every route of the Gateway, also those of others, and those of rules that are gone. It belongs before the routes. */
+export function gatewayPolicy(config: Config, plan: Plan, namespace: string): Manifest {
+  return policy(NAME, namespace, standard(config, plan), {
+    targets: [gatewayRef()],
+    comment: plan.authorizer
+      ? 'Whatever no policy of its own is for is asked about, over gRPC: all headers reach the authorizer, and a cookie can go back.'
+      : 'Whatever no policy of its own is for is refused.',
+  });
+}
+
+function standard(config: Config, { authorizer }: Plan): Block {
+  return authorizer ? asked(config) : NOBODY;
+}
+
+function commentOf({ rule }: Passage): string {
+  if (!rule) return 'The answer is the same for everybody.';
+  return `Rule ${rule.name}: ${rule.native ?? 'asked, as the whole is'}.`;
 }
 
 function policy(

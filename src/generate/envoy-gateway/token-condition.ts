@@ -55,7 +55,7 @@ function meets({ audiences, scopes, claims }: TokenRequirement): string {
   const conditions = [
     // jwt_authn's own comparison also takes another scheme and a slash at the end.
     ...(audiences.length === 0 ? [] : [anyOf(audiences.map((audience) => equalsOrHolds(['aud'], text(audience))))]),
-    ...scopes.map((scope) => anyOf(['scp', 'scope'].map((name) => `${text(scope)} in ${claim([name])}`))),
+    ...scopes.map((scope) => anyOf(['scp', 'scope'].map((name) => holds([name], text(scope))))),
     ...claims.map(claimMeets),
   ];
   return conditions.length === 0 ? 'true' : allOf(conditions);
@@ -74,7 +74,12 @@ function claimMeets({ path, value }: ClaimRequirement): string {
 }
 
 function equalsOrHolds(path: readonly string[], value: string): string {
-  return anyOf([`${claim(path)} == ${value}`, `${value} in ${claim(path)}`]);
+  return anyOf([`${claim(path)} == ${value}`, holds(path, value)]);
+}
+
+/** `in` alone would also find the name of an object's member. */
+function holds(path: readonly string[], value: string): string {
+  return allOf([`type(${claim(path)}) == list`, `${value} in ${claim(path)}`]);
 }
 
 /** Seconds are whole for jwt_authn, which so takes a token for up to one longer. */

@@ -10,7 +10,12 @@ const HASH_LENGTH = 8;
  * with a hash of the whole text at its end: the same text in the same place has the same name from run to run.
  */
 export class Names {
-  readonly #taken = new Set<string>();
+  readonly #taken: Set<string>;
+
+  /** @param taken that are given to others already */
+  constructor(taken: Iterable<string> = []) {
+    this.#taken = new Set(taken);
+  }
 
   /** @param text such as `ory-orders-read` */
   give(text: string): string {
