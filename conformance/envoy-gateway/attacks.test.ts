@@ -247,6 +247,7 @@ describe('a token', () => {
     ['with a longer scope', { scp: ['read-all', 'xread'] }],
     ['with a scope in capitals', { scp: ['READ'] }],
     ['with a text of a longer scope', { scp: undefined, scope: 'reader read:all' }],
+    ['with an object that has a member of its name', { scp: { read: true } }],
   ])('%s is none where one is asked for', async (_, change) => {
     await refused([bearer(await token(change))]);
     expect((await send(get('/any', [bearer(await token(change))]))).status).toBe(200);

@@ -89,6 +89,8 @@ it.each([
   [['istio', '--mode', 'sidecar', '--selector', 'app=web'], 'Say which with --namespace'],
   [['envoy-gateway', '--namespace', 'My.Shop'], '--namespace My.Shop: Kubernetes takes'],
   [['envoy-gateway', '--edge-cache'], '--edge-cache: '],
+  [['istio', '--image', ''], '--image : not the name of an image'],
+  [['istio', '--image', 'a b'], '--image a b: not the name of an image'],
 ])('%j is refused, and says what to do', async (args, message) => {
   const { code, out, err } = await generate(...args);
   expect([code, out]).toEqual([2, '']);

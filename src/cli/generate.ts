@@ -118,6 +118,8 @@ function mustFit(target: Target, options: GenerateOptions): void {
     if (options[key] !== undefined && !targets.includes(target))
       throw new UserError(`${flag} is for ${targets.join(', ')} alone, and not for ${target}: leave it out`, 2);
   }
+  if (options.image !== undefined && !/^[A-Za-z0-9][\w./:@-]*$/.test(options.image))
+    throw new UserError(`--image ${options.image}: not the name of an image. Give one such as ory-envoy:0.1.0.`, 2);
   if (!options.authorizer && target !== 'envoy')
     throw new UserError(`--no-authorizer is for envoy, not for ${target}: leave it out`, 2);
   if (options.envoyConfig !== undefined && !options.authorizer)
